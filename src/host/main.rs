@@ -1,0 +1,2 @@
+//! bt-host
+fn main() {}

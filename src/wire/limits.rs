@@ -1,0 +1,20 @@
+//! Every limit of the core in one place, with its reason; limits that depend on one another are asserted here.
+
+/// Instruments of one run. Bounds the per-lane tables.
+pub const INSTRUMENTS_MAX: usize = 4_096;
+/// Strategies of one lane. A position is kept for each (strategy, instrument).
+pub const STRATEGIES_MAX: usize = 64;
+/// Live orders of one lane, requests in flight included.
+pub const ORDERS_LIVE_MAX: usize = 65_536;
+/// Rounds of zero-latency messages within one instant: a ping-pong between a strategy and the exchange ends here.
+pub const ROUNDS_MAX: u32 = 1_000;
+/// Prices whose used-up liquidity is remembered per side of an instrument.
+pub const TAKEN_PRICES_MAX: usize = 32;
+/// Steps of a tick ladder.
+pub const TICK_STEPS_MAX: usize = 16;
+/// Fee rows of one instrument.
+pub const FEES_MAX: usize = 8;
+/// Longest latency of one leg: one hour. Beyond it the run's window could not be bounded.
+pub const LATENCY_NS_MAX: i64 = 3_600_000_000_000;
+
+const _: () = assert!(TAKEN_PRICES_MAX >= super::LEVELS_MAX, "one walk must fit the ledger");
