@@ -1,6 +1,32 @@
-//! The feed: total order, merge of streams, session clock, quality flags.
+//! The feed: streams of raw rows in, one window of finished rows out.
+//!
+//! Invariants: rows leave in the total order of law 1, whatever the streams and chunks; every row is counted
+//! once; an invalid row is kept, flagged and counted, never dropped (exact duplicates are dropped if asked,
+//! and counted). A trade row carries the last displayed book of its instrument. Nothing allocates after
+//! construction. Cost: about 20 ns a row and stream.
 
-/// Rules of the feed. Part of the effective config.
+mod hash;
+mod merge;
+mod session;
+mod stream;
+mod window;
+
+pub use session::{is_open_at, session_at};
+pub use window::{Kept, Window};
+
+use crate::book::Book;
+use crate::engine::{Fault, Rows};
+use crate::wire::{
+    Depth, Event, Instrument, LEVELS_MAX, Side, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
+};
+use alloc::format;
+use alloc::vec::Vec;
+use hash::DataHash;
+use merge::Merge;
+use session::SessionClock;
+use stream::Row;
+
+/// Rules of the feed. Part of the effective config but for the two sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedConfig {
     /// At one stamp, trades come before books.
@@ -15,8 +41,20 @@ pub struct FeedConfig {
     pub window_rows: usize,
 }
 
-/// What happened to the rows of one instrument. Every row is in exactly one of `rows_used` and the `excluded_*`;
-/// an excluded row is still delivered, with its flag, unless it was a dropped duplicate.
+impl Default for FeedConfig {
+    fn default() -> Self {
+        FeedConfig {
+            trade_first: true,
+            reorder_ns: 0,
+            reorder_rows_max: 4_096,
+            drop_exact_duplicates: true,
+            window_rows: 65_536,
+        }
+    }
+}
+
+/// What happened to the rows of one instrument. Every row is in exactly one of `rows_used`, the `excluded_*` and
+/// `dropped_duplicates`; an excluded row is still delivered, with its flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedStats {
     /// Rows in.
@@ -49,4 +87,303 @@ pub struct FeedStats {
     pub no_recv_clock: u64,
     /// One-sided books (used).
     pub one_sided: u64,
+}
+
+/// The last displayed book of an instrument.
+#[derive(Clone, Copy, Debug)]
+struct Displayed {
+    event: Event,
+    depth: Depth,
+    depth_ix: u32,
+}
+
+const BOOK_FLAGS: u16 =
+    flags::CROSSED | flags::EMPTY_BOOK | flags::NO_BOOK | flags::NO_BID | flags::NO_ASK;
+
+/// The feed.
+#[derive(Debug)]
+pub struct Feed {
+    config: FeedConfig,
+    merge: Merge,
+    clock: SessionClock,
+    displayed: Vec<Displayed>,
+    stats: Vec<FeedStats>,
+    hash: DataHash,
+    window: Window,
+    previous: Option<Row>,
+    started: bool,
+    /// A merged row that waits for the session boundaries before it, or for room.
+    pending: Option<Row>,
+}
+
+impl Feed {
+    /// An empty feed of `streams` streams over `instruments`, already in the run's order.
+    pub fn new(config: FeedConfig, streams: usize, instruments: &[Instrument]) -> Self {
+        let none = Displayed { event: Event::EMPTY, depth: Depth::EMPTY, depth_ix: 0 };
+        Feed {
+            config,
+            merge: Merge::new(
+                streams,
+                config.reorder_rows_max,
+                config.reorder_ns,
+                config.trade_first,
+            ),
+            clock: SessionClock::new(instruments),
+            displayed: alloc::vec![none; instruments.len()],
+            stats: alloc::vec![FeedStats::default(); instruments.len()],
+            hash: DataHash::new(instruments.len()),
+            window: Window::new(config.window_rows),
+            previous: None,
+            started: false,
+            pending: None,
+        }
+    }
+
+    /// The rows that lanes look at.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Drops the rows before `row`. Every reference to one of them must have been saved.
+    pub fn free_before(&mut self, row: u64) {
+        self.window.free_before(row);
+    }
+
+    /// Counts, one per instrument.
+    pub fn stats(&self) -> &[FeedStats] {
+        &self.stats
+    }
+
+    /// See [`DataHash::finish`].
+    pub fn data_hash(&self, instruments: &[Instrument]) -> [u8; 32] {
+        self.hash.finish(instruments)
+    }
+
+    /// Takes rows of a stream until its buffer is full; returns how many.
+    pub fn push(&mut self, stream: usize, rows: Rows<'_>) -> Result<usize, Fault> {
+        if stream >= self.merge.len() {
+            return Err(Fault::new(Status::NotFound, format!("stream {stream} does not exist")));
+        }
+        if rows.seqs.len() != rows.events.len() {
+            return Err(Fault::new(
+                Status::InvalidArgument,
+                format!(
+                    "{} sequence numbers for {} rows of stream {stream}",
+                    rows.seqs.len(),
+                    rows.events.len()
+                ),
+            ));
+        }
+        let mut depths = rows.depths.iter();
+        for (taken, (event, &seq)) in rows.events.iter().zip(rows.seqs).enumerate() {
+            if !self.merge.has_room(stream) {
+                return Ok(taken);
+            }
+            let depth = match event.kind {
+                kind::BOOK => depths.next().ok_or("has no depth row"),
+                kind::TRADE => Ok(&Depth::EMPTY),
+                _ => Err("is neither a book nor a trade"),
+            };
+            let depth = depth
+                .and_then(|depth| check(event, depth, self.displayed.len()).map(|()| depth))
+                .map_err(|what| {
+                    let message = format!(
+                        "row {taken} pushed into stream {stream} (stamp {}) {what}",
+                        event.ts_exch_ns
+                    );
+                    Fault::new(Status::BadData, message)
+                })?;
+            let row = Row { event: *event, depth: *depth, seq };
+            let instrument = event.instrument as usize;
+            self.stats[instrument].reordered += u64::from(self.merge.push(stream, row)?);
+        }
+        Ok(rows.events.len())
+    }
+
+    /// Closes a stream.
+    pub fn close(&mut self, stream: usize) {
+        self.merge.close(stream);
+    }
+
+    /// The stream that must be fed before the feed can go on.
+    pub fn starving(&self) -> Option<usize> {
+        self.merge.starving()
+    }
+
+    /// Whether every row has reached the window.
+    pub fn is_done(&self) -> bool {
+        self.merge.is_done() && self.pending.is_none()
+    }
+
+    /// Moves rows from the streams into the window until it is full or a stream starves.
+    pub fn pump(&mut self) {
+        loop {
+            if self.pending.is_none() {
+                if !self.merge.all_settled() {
+                    return;
+                }
+                let Some(row) = self.merge.pop() else { return };
+                let stats = &mut self.stats[row.event.instrument as usize];
+                stats.rows_in += 1;
+                if self.config.drop_exact_duplicates && self.repeats_previous(&row) {
+                    self.stats[row.event.instrument as usize].dropped_duplicates += 1;
+                    continue;
+                }
+                self.hash.update(&row);
+                self.previous = Some(row);
+                self.pending = Some(row);
+            }
+            if !self.advance() {
+                return;
+            }
+        }
+    }
+
+    /// Puts the pending row into the window, boundaries first. False when the window is full.
+    fn advance(&mut self) -> bool {
+        let Some(row) = self.pending else { return true };
+        if !self.started {
+            self.clock.start_at(row.event.ts_exch_ns);
+            self.started = true;
+        }
+        loop {
+            if !self.window.has_room() {
+                return false;
+            }
+            let Some(boundary) = self.clock.next_until(row.event.ts_exch_ns) else { break };
+            let event = self.with_displayed(boundary);
+            self.window.push(event);
+        }
+        let finished = match row.event.kind {
+            kind::BOOK => self.finish_book(&row),
+            _ => self.finish_trade(&row),
+        };
+        self.count(&finished);
+        self.window.push(finished);
+        self.pending = None;
+        true
+    }
+
+    fn repeats_previous(&self, row: &Row) -> bool {
+        row.seq != 0
+            && self.previous.as_ref().is_some_and(|previous| {
+                previous.seq == row.seq
+                    && previous.event == row.event
+                    && previous.depth == row.depth
+            })
+    }
+
+    fn finish_book(&mut self, row: &Row) -> Event {
+        let mut event = row.event;
+        let book = Book { event: &row.event, depth: &row.depth };
+        let bid = book.level(Side::Buy, 0);
+        let ask = book.level(Side::Sell, 0);
+        event.flags |= match (bid, ask) {
+            (None, None) => flags::EMPTY_BOOK | flags::NO_BID | flags::NO_ASK,
+            (None, Some(_)) => flags::NO_BID,
+            (Some(_), None) => flags::NO_ASK,
+            (Some((bid, _)), Some((ask, _))) if bid >= ask => flags::CROSSED,
+            _ => 0,
+        };
+        event.flags |= self.clock_flags(&event);
+        event.depth_ix = self.window.push_depth(&row.depth);
+        self.displayed[event.instrument as usize] =
+            Displayed { event, depth: row.depth, depth_ix: event.depth_ix };
+        event
+    }
+
+    fn finish_trade(&mut self, row: &Row) -> Event {
+        let mut event = self.with_displayed(row.event);
+        event.flags |= self.clock_flags(&event);
+        event
+    }
+
+    /// The row with the touch, depth and book flags of the last displayed book of its instrument.
+    fn with_displayed(&mut self, mut event: Event) -> Event {
+        let displayed = &mut self.displayed[event.instrument as usize];
+        if !self.window.is_depth_usable(displayed.depth_ix) || displayed.event.kind == 0 {
+            displayed.depth_ix = self.window.push_depth(&displayed.depth);
+        }
+        event.depth_ix = displayed.depth_ix;
+        event.bid_price = displayed.event.bid_price;
+        event.ask_price = displayed.event.ask_price;
+        event.bid_qty = displayed.event.bid_qty;
+        event.ask_qty = displayed.event.ask_qty;
+        event.flags |= displayed.event.flags & BOOK_FLAGS;
+        if displayed.event.kind == 0 || displayed.event.flags & flags::SENTINEL != 0 {
+            event.flags |= flags::NO_BOOK;
+        }
+        event
+    }
+
+    fn clock_flags(&self, event: &Event) -> u16 {
+        let mut set = 0;
+        if !self.clock.is_open(event.instrument) {
+            set |= flags::OUT_OF_SESSION;
+        }
+        if event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns {
+            set |= flags::NO_RECV_CLOCK;
+        }
+        set
+    }
+
+    /// Puts the row into exactly one of used and excluded, by the first reason that holds.
+    fn count(&mut self, event: &Event) {
+        let stats = &mut self.stats[event.instrument as usize];
+        let is = |flag: u16| event.flags & flag != 0;
+        let is_book = event.kind == kind::BOOK;
+        stats.books_in += u64::from(is_book);
+        stats.trades_in += u64::from(!is_book);
+        stats.off_grid += u64::from(is(flags::OFF_GRID));
+        stats.qty_saturated += u64::from(is(flags::QTY_SATURATED));
+        stats.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
+        stats.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
+        let place = if is(flags::OUT_OF_SESSION) {
+            &mut stats.excluded_out_of_session
+        } else if is(flags::SENTINEL) {
+            &mut stats.excluded_sentinel
+        } else if is_book && is(flags::EMPTY_BOOK) {
+            &mut stats.excluded_empty_book
+        } else if is_book && is(flags::CROSSED) {
+            &mut stats.excluded_crossed
+        } else {
+            &mut stats.rows_used
+        };
+        *place += 1;
+        stats.one_sided += u64::from(is_book && is(flags::NO_BID) != is(flags::NO_ASK));
+    }
+}
+
+/// What a raw row must keep for the exchange to read it safely. Sources check more, and name columns.
+fn check(event: &Event, depth: &Depth, instruments: usize) -> Result<(), &'static str> {
+    if event.instrument as usize >= instruments {
+        return Err("names an instrument that the run does not have");
+    }
+    if event.kind == kind::TRADE {
+        if event.trade_qty == 0 || event.trade_price == UNDEF_PRICE {
+            return Err("is a trade without price or quantity");
+        }
+        if !(-1..=1).contains(&event.aggressor) {
+            return Err("has an aggressor other than -1, 0, 1");
+        }
+        return Ok(());
+    }
+    if usize::from(depth.bid_levels.max(depth.ask_levels)) > LEVELS_MAX {
+        return Err("shows more than five levels");
+    }
+    let book = Book { event, depth };
+    for side in [Side::Buy, Side::Sell] {
+        let mut previous: Option<i64> = None;
+        for index in 0..book.levels(side) {
+            let Some((price, qty)) = book.level(side, index) else { break };
+            if qty == 0 || price == UNDEF_PRICE {
+                return Err("shows a level without price or quantity");
+            }
+            if previous.is_some_and(|better| !side.is_better(better, price)) {
+                return Err("has levels that are not sorted from best to worst");
+            }
+            previous = Some(price);
+        }
+    }
+    Ok(())
 }

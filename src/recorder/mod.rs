@@ -1,7 +1,17 @@
 //! What a lane writes down: fixed slabs of rows that the caller drains, and the order digest.
+//!
+//! Invariants: nothing allocates after construction; a slab that is half full asks for a drain at the next
+//! instant, and one that overflows within an instant is an error that names it. The digest covers every order
+//! event of the lane in lane order, whether or not anybody drains.
 
-use crate::wire::{Fill, Reason, Side};
-use alloc::string::String;
+mod digest;
+
+pub use digest::{DigestRecord, OrderDigest};
+
+use crate::engine::Fault;
+use crate::wire::{Fill, Reason, Side, Status};
+use alloc::format;
+use alloc::vec::Vec;
 
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,19 +113,6 @@ pub struct DayRow {
     pub fills: u64,
 }
 
-/// A line that a strategy logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRow {
-    /// Lane time, ns.
-    pub ts_ns: i64,
-    /// Strategy.
-    pub strategy: u32,
-    /// 0 error, 1 warning, 2 info, 3 debug.
-    pub level: u8,
-    /// Text.
-    pub text: String,
-}
-
 /// Where a lane's rows go when they are drained. One implementor per kind of output.
 pub trait Sink {
     /// An order ended, or was open at the end of the run.
@@ -128,4 +125,111 @@ pub trait Sink {
     fn day(&mut self, row: &DayRow);
     /// A strategy logged a line.
     fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str);
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LogLine {
+    ts_ns: i64,
+    strategy: u32,
+    level: u8,
+    start: usize,
+    len: usize,
+}
+
+/// The slabs of one lane.
+#[derive(Debug)]
+pub struct Recorder {
+    rows_max: usize,
+    orders: Vec<OrderRow>,
+    fills: Vec<FillRow>,
+    series: Vec<SeriesRow>,
+    days: Vec<DayRow>,
+    logs: Vec<LogLine>,
+    text: Vec<u8>,
+}
+
+const LOG_BYTES_MAX: usize = 64;
+
+impl Recorder {
+    /// Empty slabs of `rows_max` rows each. Allocates once.
+    pub fn new(rows_max: usize) -> Self {
+        Recorder {
+            rows_max,
+            orders: Vec::with_capacity(rows_max),
+            fills: Vec::with_capacity(rows_max),
+            series: Vec::with_capacity(rows_max),
+            days: Vec::with_capacity(rows_max),
+            logs: Vec::with_capacity(rows_max),
+            text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
+        }
+    }
+
+    /// Whether the caller should drain before the next instant.
+    #[inline]
+    pub fn wants_drain(&self) -> bool {
+        let half = self.rows_max / 2;
+        self.orders.len() > half
+            || self.fills.len() > half
+            || self.series.len() > half
+            || self.days.len() > half
+            || self.logs.len() > half
+    }
+
+    /// Writes an order that ended.
+    pub fn order(&mut self, row: OrderRow) -> Result<(), Fault> {
+        put(&mut self.orders, row, self.rows_max, "orders")
+    }
+
+    /// Writes a fill.
+    pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
+        put(&mut self.fills, row, self.rows_max, "fills")
+    }
+
+    /// Writes an equity sample.
+    pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
+        put(&mut self.series, row, self.rows_max, "timeseries")
+    }
+
+    /// Writes a trading day.
+    pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
+        put(&mut self.days, row, self.rows_max, "days")
+    }
+
+    /// Writes a strategy's line. `FULL` when this instant has logged too much.
+    pub fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) -> Result<(), Status> {
+        let fits =
+            self.logs.len() < self.rows_max && self.text.capacity() - self.text.len() >= text.len();
+        if !fits {
+            return Err(Status::Full);
+        }
+        let start = self.text.len();
+        self.text.extend_from_slice(text.as_bytes());
+        self.logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
+        Ok(())
+    }
+
+    /// Hands every row to `sink` and empties the slabs.
+    pub fn drain(&mut self, sink: &mut dyn Sink) {
+        self.orders.drain(..).for_each(|row| sink.order(&row));
+        self.fills.drain(..).for_each(|row| sink.fill(&row));
+        self.series.drain(..).for_each(|row| sink.series(&row));
+        self.days.drain(..).for_each(|row| sink.day(&row));
+        for line in self.logs.drain(..) {
+            let bytes = &self.text[line.start..line.start + line.len];
+            let text = core::str::from_utf8(bytes).unwrap_or("(not UTF-8)");
+            sink.log(line.ts_ns, line.strategy, line.level, text);
+        }
+        self.text.clear();
+    }
+}
+
+fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<(), Fault> {
+    if slab.len() == rows_max {
+        let message = format!(
+            "one instant wrote more than {rows_max} rows of {name}; raise capacity.records"
+        );
+        return Err(Fault::new(Status::Full, message));
+    }
+    slab.push(row);
+    Ok(())
 }

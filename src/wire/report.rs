@@ -61,6 +61,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in numerical order.
+    pub const ALL: [Reason; 14] = [
+        Reason::None,
+        Reason::SessionClosed,
+        Reason::OffTick,
+        Reason::OutsideLimits,
+        Reason::SizeCap,
+        Reason::TifNotAllowed,
+        Reason::PostOnlyWouldTake,
+        Reason::FokNotFilled,
+        Reason::IocRest,
+        Reason::OrderGone,
+        Reason::QtyBelowFilled,
+        Reason::NoBook,
+        Reason::SessionEnd,
+        Reason::PostOnlyNotAllowed,
+    ];
+
     /// A word for tables and messages; stable.
     pub fn name(self) -> &'static str {
         match self {
@@ -79,6 +97,13 @@ impl Reason {
             Reason::SessionEnd => "session_end",
             Reason::PostOnlyNotAllowed => "post_only_not_allowed",
         }
+    }
+}
+
+impl Report {
+    /// The reason, as the number that it is in the record.
+    pub fn reason(&self) -> Reason {
+        Reason::ALL.iter().copied().find(|r| *r as u16 == self.reason).unwrap_or(Reason::None)
     }
 }
 

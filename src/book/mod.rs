@@ -1,0 +1,101 @@
+//! The five-level view: what a row shows at a price, and what it says about prices it does not show.
+//!
+//! Invariants: nothing is rebuilt and nothing is kept; a view is two references into the window. A side
+//! that shows fewer levels than the source can show is complete. Cost: at most five comparisons a lookup.
+
+use crate::wire::{Depth, Event, LEVELS_MAX, Side};
+
+/// What is known of the displayed size at one price of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LevelState {
+    /// Displayed, with this many lots (above zero).
+    Known(u32),
+    /// Nothing rests there: the price lies within what the side shows, or the side is complete.
+    Empty,
+    /// The price lies beyond the last displayed level of a full side: anything may rest there.
+    Unknown,
+}
+
+/// A complete five-level picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Book<'a> {
+    /// The row that carries the touch.
+    pub event: &'a Event,
+    /// The depth row in force.
+    pub depth: &'a Depth,
+}
+
+impl Book<'_> {
+    /// Levels that `side` shows, the touch included.
+    pub fn levels(&self, side: Side) -> usize {
+        let shown = match side {
+            Side::Buy => self.depth.bid_levels,
+            Side::Sell => self.depth.ask_levels,
+        };
+        usize::from(shown).min(LEVELS_MAX)
+    }
+
+    /// Price and quantity of level `index` (0 is the touch) of `side`; `None` beyond the last.
+    pub fn level(&self, side: Side, index: usize) -> Option<(i64, u32)> {
+        if index >= self.levels(side) {
+            return None;
+        }
+        Some(match (side, index) {
+            (Side::Buy, 0) => (self.event.bid_price, self.event.bid_qty),
+            (Side::Sell, 0) => (self.event.ask_price, self.event.ask_qty),
+            (Side::Buy, n) => (self.depth.bid_price[n - 1], self.depth.bid_qty[n - 1]),
+            (Side::Sell, n) => (self.depth.ask_price[n - 1], self.depth.ask_qty[n - 1]),
+        })
+    }
+
+    /// What is known of `price` on `side`, when the source shows `depth_max` levels at most (law 4).
+    pub fn state(&self, side: Side, price: i64, depth_max: u8) -> LevelState {
+        let levels = self.levels(side);
+        for index in 0..levels {
+            let Some((shown, qty)) = self.level(side, index) else { break };
+            if shown == price {
+                return LevelState::Known(qty);
+            }
+            if side.is_better(price, shown) {
+                return LevelState::Empty;
+            }
+        }
+        if levels < usize::from(depth_max) { LevelState::Empty } else { LevelState::Unknown }
+    }
+
+    /// Best bid plus best ask, twice the mid price; `None` unless both sides show a level.
+    pub fn mid_x2(&self) -> Option<i64> {
+        let (bid, _) = self.level(Side::Buy, 0)?;
+        let (ask, _) = self.level(Side::Sell, 0)?;
+        bid.checked_add(ask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> (Event, Depth) {
+        let event =
+            Event { bid_price: 100, bid_qty: 3, ask_price: 102, ask_qty: 4, ..Event::EMPTY };
+        let mut depth = Depth { bid_levels: 3, ask_levels: 2, ..Depth::EMPTY };
+        (depth.bid_price[0], depth.bid_qty[0]) = (99, 5);
+        (depth.bid_price[1], depth.bid_qty[1]) = (96, 6);
+        (depth.ask_price[0], depth.ask_qty[0]) = (103, 7);
+        (event, depth)
+    }
+
+    #[test]
+    fn a_price_between_shown_levels_is_empty_and_beyond_a_full_side_unknown() {
+        let (event, depth) = picture();
+        let book = Book { event: &event, depth: &depth };
+        assert_eq!(book.state(Side::Buy, 99, 3), LevelState::Known(5));
+        assert_eq!(book.state(Side::Buy, 97, 3), LevelState::Empty);
+        assert_eq!(book.state(Side::Buy, 101, 3), LevelState::Empty, "better than the touch");
+        assert_eq!(book.state(Side::Buy, 95, 3), LevelState::Unknown, "the side is full");
+        assert_eq!(book.state(Side::Buy, 95, 5), LevelState::Empty, "the side is complete");
+        assert_eq!(book.state(Side::Sell, 104, 5), LevelState::Empty);
+        assert_eq!(book.state(Side::Sell, 104, 2), LevelState::Unknown);
+        assert_eq!(book.mid_x2(), Some(202));
+    }
+}

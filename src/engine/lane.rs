@@ -1,0 +1,466 @@
+//! One simulated trader: its strategies, and everything that is theirs alone.
+//!
+//! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
+//! the lane is built (law 12). `row_exch >= row_seen`: the exchange is never behind what a strategy saw.
+
+use super::Fault;
+use super::context::Context;
+use crate::account::{Account, Totals, money};
+use crate::analytics::{Day, Drawdown};
+use crate::book::Book;
+use crate::exchange::{Exchange, Market, Outbox, Response};
+use crate::feed::{Kept, Window, session_at};
+use crate::gateway::{Gateway, Timers};
+use crate::latency::{Fifo, Latency};
+use crate::recorder::{DayRow, OrderDigest, Recorder, SeriesRow};
+use crate::strategy::{Param, Strategy};
+use crate::wire::{Event, Instrument, Status, flags, kind};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Sizes of a lane's fixed slabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Orders alive at once, requests in flight included.
+    pub orders_live: usize,
+    /// Requests, and separately reports, in flight.
+    pub in_flight: usize,
+    /// Timers set at once.
+    pub timers: usize,
+    /// Output rows of each kind between two drains.
+    pub records: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Capacity { orders_live: 1_024, in_flight: 4_096, timers: 256, records: 16_384 }
+    }
+}
+
+/// One simulated trader.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneConfig {
+    /// Name for tables.
+    pub name: String,
+    /// Seed of the lane's own draws.
+    pub seed: u64,
+    /// Latency of each leg.
+    pub latency: Latency,
+    /// Equity is sampled on this grid, ns.
+    pub timeseries_ns: i64,
+    /// Capital at the start, money 1e-6.
+    pub capital: i64,
+    /// Slab sizes. Not part of the effective config.
+    pub capacity: Capacity,
+}
+
+/// A strategy of a lane.
+pub struct StrategySlot<S> {
+    /// Name for tables.
+    pub name: String,
+    /// Parameters.
+    pub params: Vec<(String, Param)>,
+    /// Code.
+    pub code: S,
+}
+
+/// What a lane came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneSummary {
+    /// BLAKE3 over the order records, see `recorder`.
+    pub order_digest: [u8; 32],
+    /// Rows delivered to the lane, session marks included.
+    pub rows_delivered: u64,
+    /// Orders sent.
+    pub orders: u64,
+    /// Orders accepted.
+    pub orders_accepted: u64,
+    /// Orders rejected.
+    pub orders_rejected: u64,
+    /// Orders with at least one fill.
+    pub orders_filled: u64,
+    /// Cancels sent.
+    pub cancels: u64,
+    /// Amends sent.
+    pub amends: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Fills inferred from displayed size.
+    pub fills_inferred: u64,
+    /// Quantity accepted, lots.
+    pub qty_accepted: u64,
+    /// Quantity filled, lots.
+    pub qty_filled: u64,
+    /// Value traded, both sides, money 1e-6.
+    pub turnover: i64,
+    /// Realised profit before fees, money 1e-6.
+    pub pnl_realised: i64,
+    /// Unrealised profit at the last mark, money 1e-6.
+    pub pnl_unrealised: i64,
+    /// Fees and taxes, money 1e-6.
+    pub fees: i64,
+    /// Realised + unrealised - fees, money 1e-6.
+    pub pnl: i64,
+    /// Largest fall of equity below its peak, over the samples of the time series and every fill, money 1e-6.
+    pub drawdown_max: i64,
+    /// Round trips (flat to flat, or through a flip) that made money before fees.
+    pub trips_won: u64,
+    /// Round trips that lost money before fees.
+    pub trips_lost: u64,
+    /// Round trips of zero profit.
+    pub trips_even: u64,
+    /// Absolute open quantity at the end, lots.
+    pub open_qty: u64,
+    /// Prices whose used-up liquidity was forgotten because the table was full.
+    pub taken_forgotten: u64,
+    /// Time of the first and of the last row delivered, ns.
+    pub ts_first_ns: i64,
+    /// See `ts_first_ns`.
+    pub ts_last_ns: i64,
+}
+
+/// How far a lane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// `on_start` has not run.
+    Created,
+    /// Rows come, orders go.
+    Trading,
+    /// Every row is delivered; messages under way still arrive, new requests are refused.
+    Closing,
+    /// `on_end` has run.
+    Ended,
+}
+
+/// Everything of a lane but the strategies' code.
+pub(super) struct LaneState {
+    pub now_ns: i64,
+    pub phase: Phase,
+    /// Next row for the exchange, and next row to be delivered.
+    pub row_exch: u64,
+    pub row_seen: u64,
+    pub gateway: Gateway,
+    pub exchange: Exchange,
+    pub out: Outbox,
+    pub timers: Timers,
+    pub account: Account,
+    pub recorder: Recorder,
+    pub digest: OrderDigest,
+    /// Last row delivered, and last valid two-sided book delivered, of each instrument.
+    pub seen: Box<[Kept]>,
+    pub marks: Box<[Kept]>,
+    pub counts: LaneSummary,
+    pub turnover: i128,
+    drawdown: Drawdown,
+    day: Day,
+    feed_ns: i64,
+    capital: i64,
+    timeseries_ns: i64,
+    sample_next_ns: i64,
+    totals_end: Totals,
+}
+
+/// One simulated trader and its strategies.
+pub struct Lane<S> {
+    pub(super) name: String,
+    pub(super) strategies: Vec<StrategySlot<S>>,
+    pub(super) state: LaneState,
+}
+
+impl<S: Strategy> Lane<S> {
+    /// Builds a lane; the only place where it allocates.
+    pub(super) fn new(
+        config: LaneConfig,
+        strategies: Vec<StrategySlot<S>>,
+        instruments: usize,
+    ) -> Self {
+        let capacity = config.capacity;
+        let kept = || alloc::vec![Kept::NONE; instruments].into_boxed_slice();
+        let state = LaneState {
+            now_ns: i64::MIN,
+            phase: Phase::Created,
+            row_exch: 0,
+            row_seen: 0,
+            gateway: Gateway::new(config.latency, capacity.orders_live, capacity.in_flight),
+            exchange: Exchange::new(capacity.orders_live, instruments),
+            out: Outbox {
+                line: Fifo::new(capacity.in_flight, Response::BLANK),
+                response_ns: config.latency.response_ns,
+            },
+            timers: Timers::new(capacity.timers),
+            account: Account::new(strategies.len(), instruments),
+            recorder: Recorder::new(capacity.records),
+            digest: OrderDigest::default(),
+            seen: kept(),
+            marks: kept(),
+            counts: LaneSummary::default(),
+            turnover: 0,
+            drawdown: Drawdown::new(i128::from(config.capital)),
+            day: Day::default(),
+            feed_ns: config.latency.feed_ns,
+            capital: config.capital,
+            timeseries_ns: config.timeseries_ns,
+            sample_next_ns: i64::MIN,
+            totals_end: Totals::default(),
+        };
+        Lane { name: config.name, strategies, state }
+    }
+
+    /// Calls one strategy. A return other than 0 ends the run with a fault that names it.
+    #[inline]
+    pub(super) fn call(
+        &mut self,
+        market: &Market<'_>,
+        strategy: usize,
+        callback: &'static str,
+        call: impl FnOnce(&mut S, &mut Context<'_>) -> i32,
+    ) -> Result<(), Fault> {
+        let slot = &mut self.strategies[strategy];
+        let mut context = Context {
+            state: &mut self.state,
+            market: *market,
+            params: &slot.params,
+            strategy: strategy as u32,
+        };
+        match call(&mut slot.code, &mut context) {
+            0 => Ok(()),
+            code => Err(stopped(&self.name, &slot.name, callback, code, self.state.now_ns)),
+        }
+    }
+
+    /// Runs `on_start` of every strategy, before the first row.
+    pub(super) fn start(&mut self, market: &Market<'_>, ts_first_ns: i64) -> Result<(), Fault> {
+        self.state.now_ns = ts_first_ns;
+        self.state.phase = Phase::Trading;
+        for strategy in 0..self.strategies.len() {
+            self.call(market, strategy, "on_start", |code, context| code.on_start(context))?;
+        }
+        Ok(())
+    }
+
+    /// Runs `on_end` of every strategy and closes the books.
+    pub(super) fn end(&mut self, market: &Market<'_>) -> Result<(), Fault> {
+        self.state.phase = Phase::Closing;
+        for strategy in 0..self.strategies.len() {
+            self.call(market, strategy, "on_end", |code, context| code.on_end(context))?;
+        }
+        self.state.phase = Phase::Ended;
+        self.state.finish(market)
+    }
+}
+
+#[cold]
+fn stopped(lane: &str, strategy: &str, callback: &str, code: i32, now_ns: i64) -> Fault {
+    Fault::new(
+        Status::StrategyStopped,
+        format!(
+            "strategy '{strategy}' of lane '{lane}' returned {code} from {callback} at {now_ns}"
+        ),
+    )
+}
+
+impl LaneState {
+    /// When the next row is due at the strategy; `i64::MAX` when none is known.
+    ///
+    /// With one constant latency a later row is never due earlier, so no delivery overtakes another.
+    #[inline]
+    pub fn seen_due_ns(&self, window: &Window) -> i64 {
+        match window.event(self.row_seen) {
+            Some(event) => event.ts_exch_ns.saturating_add(self.feed_ns),
+            None => i64::MAX,
+        }
+    }
+
+    /// When the last row of the run is due at the strategy; the present when there is none.
+    pub fn last_due_ns(&self, window: &Window) -> i64 {
+        let due_ns = window.last().map_or(i64::MIN, |e| e.ts_exch_ns.saturating_add(self.feed_ns));
+        due_ns.max(self.now_ns)
+    }
+
+    /// The next instant at which anything happens; `i64::MAX` when nothing is known to.
+    #[inline]
+    pub fn next_instant_ns(&self, window: &Window) -> i64 {
+        let row_ns = window.event(self.row_exch).map_or(i64::MAX, |event| event.ts_exch_ns);
+        row_ns
+            .min(self.seen_due_ns(window))
+            .min(self.gateway.due_ns())
+            .min(self.out.line.due_ns())
+            .min(self.timers.due_ns())
+    }
+
+    /// Requests are taken only while rows come.
+    pub fn check_trading(&self) -> Result<(), Status> {
+        if self.phase == Phase::Trading { Ok(()) } else { Err(Status::InvalidState) }
+    }
+
+    /// Copies the rows that are about to leave the window.
+    pub fn save(&mut self, window: &Window, row_first: u64) {
+        self.exchange.save(window, row_first);
+        for kept in self.seen.iter_mut().chain(self.marks.iter_mut()) {
+            kept.save(window, row_first);
+        }
+    }
+
+    /// Bid plus ask of the mark of an instrument.
+    pub fn mid_x2(&self, window: &Window, instrument: u32) -> Option<i64> {
+        let (event, depth) = self.marks[instrument as usize].get(window)?;
+        Book { event, depth }.mid_x2()
+    }
+
+    /// Notes a row that is being delivered: the last seen, the mark, the trading day.
+    #[inline]
+    pub fn note_seen(&mut self, market: &Market<'_>, row: u64, event: &Event) -> Result<(), Fault> {
+        let index = event.instrument as usize;
+        self.seen[index].set(row);
+        const UNMARKABLE: u16 = flags::BOOK_INVALID | flags::NO_BID | flags::NO_ASK;
+        if event.kind == kind::BOOK && event.flags & UNMARKABLE == 0 {
+            self.marks[index].set(row);
+        }
+        if self.counts.rows_delivered == 0 {
+            self.counts.ts_first_ns = event.ts_exch_ns;
+            self.roll_day(market, event)?;
+        }
+        self.counts.rows_delivered += 1;
+        self.counts.ts_last_ns = event.ts_exch_ns;
+        if event.kind == kind::SESSION_OPEN { self.roll_day(market, event) } else { Ok(()) }
+    }
+
+    /// Ends the trading day in progress when the row belongs to a later one.
+    #[cold]
+    fn roll_day(&mut self, market: &Market<'_>, event: &Event) -> Result<(), Fault> {
+        let instrument = &market.instruments[event.instrument as usize];
+        let day = session_at(instrument, event.ts_exch_ns).map_or(0, |s| s.trading_day);
+        if day <= self.day.trading_day {
+            return Ok(());
+        }
+        let totals = self.totals(market)?;
+        self.end_day(&totals)?;
+        self.day = Day {
+            trading_day: day,
+            pnl_start: totals.pnl(),
+            fees_start: totals.fees,
+            fills_start: self.counts.fills,
+        };
+        Ok(())
+    }
+
+    fn end_day(&mut self, totals: &Totals) -> Result<(), Fault> {
+        if self.day.trading_day == 0 {
+            return Ok(());
+        }
+        let row = DayRow {
+            trading_day: self.day.trading_day,
+            pnl: self.narrow(totals.pnl() - self.day.pnl_start)?,
+            fees: self.narrow(totals.fees - self.day.fees_start)?,
+            fills: self.counts.fills - self.day.fills_start,
+        };
+        self.recorder.day(row)
+    }
+
+    /// Samples equity at the last grid point passed, if one was passed before `t_ns`.
+    #[inline]
+    pub fn sample_until(&mut self, market: &Market<'_>, t_ns: i64) -> Result<(), Fault> {
+        if t_ns < self.sample_next_ns { Ok(()) } else { self.sample_grid(market, t_ns) }
+    }
+
+    #[cold]
+    fn sample_grid(&mut self, market: &Market<'_>, t_ns: i64) -> Result<(), Fault> {
+        let grid_ns = t_ns - t_ns.rem_euclid(self.timeseries_ns);
+        let is_first = self.sample_next_ns == i64::MIN;
+        self.sample_next_ns = grid_ns.saturating_add(self.timeseries_ns);
+        if is_first { Ok(()) } else { self.sample(market, grid_ns) }
+    }
+
+    fn sample(&mut self, market: &Market<'_>, ts_ns: i64) -> Result<(), Fault> {
+        let totals = self.totals(market)?;
+        let equity = i128::from(self.capital) + totals.pnl();
+        let drawdown = self.drawdown.sample(equity);
+        let row = SeriesRow {
+            ts_ns,
+            equity: self.narrow(equity)?,
+            pnl_realised: self.narrow(totals.pnl_realised)?,
+            pnl_unrealised: self.narrow(totals.pnl_unrealised)?,
+            fees: self.narrow(totals.fees)?,
+            exposure_gross: self.narrow(totals.exposure_gross)?,
+            exposure_net: self.narrow(totals.exposure_net)?,
+            drawdown: self.narrow(drawdown)?,
+        };
+        self.recorder.series(row)
+    }
+
+    /// Takes equity into the drawdown after a fill.
+    pub fn sample_drawdown(&mut self, market: &Market<'_>) -> Result<(), Fault> {
+        let equity = i128::from(self.capital) + self.totals(market)?.pnl();
+        self.drawdown.sample(equity);
+        Ok(())
+    }
+
+    fn totals(&self, market: &Market<'_>) -> Result<Totals, Fault> {
+        self.account
+            .totals(market.instruments, |index| self.mid_x2(market.window, index))
+            .map_err(|status| self.money_fault(status))
+    }
+
+    /// A money fault at the present instant.
+    #[cold]
+    pub fn money_fault(&self, status: Status) -> Fault {
+        Fault::new(
+            status,
+            format!(
+                "money leaves its type at {}: more than 64 bits of 1e-6, or a price times the \
+                 multiplier that is not a whole 1e-6",
+                self.now_ns
+            ),
+        )
+    }
+
+    fn narrow(&self, amount: i128) -> Result<i64, Fault> {
+        money::narrow(amount).map_err(|status| self.money_fault(status))
+    }
+
+    /// Writes what is still open, the last sample and the last day.
+    fn finish(&mut self, market: &Market<'_>) -> Result<(), Fault> {
+        self.totals_end = self.totals(market)?;
+        let totals = self.totals_end;
+        if self.counts.rows_delivered > 0 {
+            self.sample(market, self.now_ns)?;
+            self.end_day(&totals)?;
+        }
+        while let Some(row) = self.gateway.take_open() {
+            self.recorder.order(row)?;
+        }
+        Ok(())
+    }
+
+    /// The figures of the lane; final once it has ended.
+    pub fn summary(&self) -> Result<LaneSummary, Fault> {
+        let totals = &self.totals_end;
+        Ok(LaneSummary {
+            order_digest: self.digest.finish(),
+            turnover: self.narrow(self.turnover)?,
+            pnl_realised: self.narrow(totals.pnl_realised)?,
+            pnl_unrealised: self.narrow(totals.pnl_unrealised)?,
+            fees: self.narrow(totals.fees)?,
+            pnl: self.narrow(totals.pnl())?,
+            drawdown_max: self.narrow(self.drawdown.deepest())?,
+            open_qty: totals.open_qty,
+            taken_forgotten: self.exchange.taken_forgotten(),
+            ..self.counts.clone()
+        })
+    }
+}
+
+/// Every instrument must price in whole money units, or the account could not stay exact.
+pub(super) fn check_money(instrument: &Instrument) -> Option<String> {
+    let inexact = |step: &&crate::wire::TickStep| {
+        i128::from(step.tick) * i128::from(instrument.multiplier_e6) % 1_000_000 != 0
+    };
+    instrument.ticks.iter().find(inexact).map(|step| {
+        format!(
+            "{}: tick {}e-6 times multiplier {}e-6 is not a whole 1e-6 of money",
+            instrument.symbol, step.tick, instrument.multiplier_e6
+        )
+    })
+}

@@ -1,0 +1,303 @@
+//! A replay: streams of rows in, lanes over one window of them.
+//!
+//! Invariants: a lane runs only instants before the newest known row, so no chunk edge shows; rows are dropped
+//! only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
+
+use super::Fault;
+use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
+use super::step::{self, Pause};
+use crate::exchange::Market;
+use crate::feed::{Feed, FeedConfig, FeedStats};
+use crate::recorder::Sink;
+use crate::strategy::Strategy;
+use crate::wire::limits::{
+    FEES_MAX, INSTRUMENTS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX, TICK_STEPS_MAX,
+};
+use crate::wire::{Depth, Event, Instrument, LEVELS_MAX, Status};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// What a run needs before it can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Rows of this stream, or its close.
+    Rows(usize),
+    /// A drain of this lane's recorder.
+    Drain(usize),
+    /// Nothing: the run is over.
+    Nothing,
+}
+
+/// Raw rows of one stream, in the source's own order.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// BOOK and TRADE rows: times, instrument, kind, touch (books), trade (trades), aggressor, and the flags that
+    /// only the source knows (`QTY_SATURATED`, `OFF_GRID`, `SENTINEL`).
+    pub events: &'a [Event],
+    /// One depth row for each BOOK row of `events`, in the same order.
+    pub depths: &'a [Depth],
+    /// Sequence number of each row of `events`; 0 where the source has none.
+    pub seqs: &'a [u64],
+}
+
+/// Streams of rows in, lanes over them.
+pub struct Replay<S> {
+    instruments: Vec<Instrument>,
+    feed: Feed,
+    lanes: Vec<Lane<S>>,
+    is_fed: bool,
+}
+
+impl<S: Strategy> Replay<S> {
+    /// Builds the feed and every lane; nothing allocates afterwards.
+    ///
+    /// Instruments may come in any order; they are numbered by the rank of their symbol's bytes.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG` with every fault in one text.
+    pub fn new(
+        mut instruments: Vec<Instrument>,
+        feed: FeedConfig,
+        streams: usize,
+        lanes: Vec<(LaneConfig, Vec<StrategySlot<S>>)>,
+    ) -> Result<Self, Fault> {
+        instruments.sort_by(|a, b| a.symbol.as_bytes().cmp(b.symbol.as_bytes()));
+        let faults = faults(&instruments, &feed, streams, &lanes);
+        if !faults.is_empty() {
+            return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
+        }
+        let count = instruments.len();
+        let lanes = lanes
+            .into_iter()
+            .map(|(config, strategies)| Lane::new(config, strategies, count))
+            .collect();
+        Ok(Replay {
+            feed: Feed::new(feed, streams, &instruments),
+            instruments,
+            lanes,
+            is_fed: false,
+        })
+    }
+
+    /// Instruments in the run's order: the index is `Event::instrument`.
+    pub fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+
+    /// Takes rows of a stream until its buffer is full; returns how many were taken. Push the rest after `run`.
+    ///
+    /// # Errors
+    /// `BAD_DATA` naming the row, when it lies too far back in time or cannot be a row.
+    pub fn push(&mut self, stream: usize, rows: Rows<'_>) -> Result<usize, Fault> {
+        self.feed.push(stream, rows)
+    }
+
+    /// No more rows will come from this stream.
+    pub fn close(&mut self, stream: usize) {
+        self.feed.close(stream);
+    }
+
+    /// Runs every lane as far as the rows at hand allow. The first call that finds a row runs `on_start`, the
+    /// last one `on_end`.
+    ///
+    /// # Errors
+    /// Whatever a lane met, named by lane and time. The replay must not be used after it.
+    pub fn run(&mut self) -> Result<Need, Fault> {
+        loop {
+            let row_end_before = self.feed.window().row_end();
+            self.feed.pump();
+            self.is_fed = self.feed.is_done();
+            if let Some(lane) = self.run_lanes()? {
+                return Ok(Need::Drain(lane));
+            }
+            if self.is_fed {
+                return Ok(Need::Nothing);
+            }
+            if !self.feed.window().has_room() {
+                self.make_room()?;
+            } else if let Some(stream) = self.feed.starving() {
+                return Ok(Need::Rows(stream));
+            } else if self.feed.window().row_end() == row_end_before {
+                return Err(Fault::new(Status::InvalidState, "the feed does not move".into()));
+            }
+        }
+    }
+
+    /// Runs the lanes one after the other; the first that wants a drain stops the pass.
+    fn run_lanes(&mut self) -> Result<Option<usize>, Fault> {
+        let window = self.feed.window();
+        let market = Market { window, instruments: &self.instruments };
+        let newest_ns = window.last().map(|event| event.ts_exch_ns);
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.state.phase == Phase::Ended {
+                continue;
+            }
+            if lane.state.phase == Phase::Created {
+                match (window.event(0), self.is_fed) {
+                    (Some(first), _) => lane.start(&market, first.ts_exch_ns)?,
+                    (None, true) => lane.start(&market, 0)?,
+                    (None, false) => continue,
+                }
+            }
+            let limit_ns = newest_ns.unwrap_or(i64::MIN);
+            if step::run(lane, &market, limit_ns)? == Pause::Drain {
+                return Ok(Some(index));
+            }
+            if self.is_fed {
+                if step::run_out(lane, &market)? == Pause::Drain {
+                    return Ok(Some(index));
+                }
+                lane.end(&market)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Drops the rows behind every lane.
+    fn make_room(&mut self) -> Result<(), Fault> {
+        let window = self.feed.window();
+        let oldest = self.lanes.iter().map(|lane| lane.state.row_seen).min();
+        let oldest = oldest.unwrap_or(window.row_end()).min(window.row_end());
+        let held = window.row_end() - oldest;
+        if oldest == window.row_first() {
+            return Err(Fault::new(
+                Status::Full,
+                format!(
+                    "{held} rows and more arrive within the longest feed latency, which is all that \
+                     the window holds; raise data.window_rows to at least {}",
+                    held * 4
+                ),
+            ));
+        }
+        for lane in &mut self.lanes {
+            lane.state.save(window, oldest);
+        }
+        self.feed.free_before(oldest);
+        Ok(())
+    }
+
+    /// Empties a lane's recorder into `sink`.
+    pub fn drain(&mut self, lane: usize, sink: &mut dyn Sink) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.state.recorder.drain(sink);
+        }
+    }
+
+    /// Lanes of the run.
+    pub fn lane_count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The figures of a lane; final once `run` said `Nothing`.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown lane, `OVERFLOW` where a sum leaves 64 bits.
+    pub fn summary(&self, lane: usize) -> Result<LaneSummary, Fault> {
+        let unknown = || Fault::new(Status::NotFound, format!("lane {lane} does not exist"));
+        self.lanes.get(lane).ok_or_else(unknown)?.state.summary()
+    }
+
+    /// What happened to the rows, one per instrument.
+    pub fn feed_stats(&self) -> &[FeedStats] {
+        self.feed.stats()
+    }
+
+    /// BLAKE3 over the decoded rows, instrument by instrument. See `feed`.
+    pub fn data_hash(&self) -> [u8; 32] {
+        self.feed.data_hash(&self.instruments)
+    }
+
+    /// Rows merged so far, session marks included, and the exchange time of the last one.
+    pub fn progress(&self) -> (u64, i64) {
+        let window = self.feed.window();
+        (window.row_end(), window.last().map_or(0, |event| event.ts_exch_ns))
+    }
+}
+
+/// Every fault of a configuration.
+fn faults<S>(
+    instruments: &[Instrument],
+    feed: &FeedConfig,
+    streams: usize,
+    lanes: &[(LaneConfig, Vec<StrategySlot<S>>)],
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut must = |holds: bool, text: String| {
+        if !holds {
+            faults.push(text);
+        }
+    };
+    must(
+        (1..=INSTRUMENTS_MAX).contains(&instruments.len()),
+        format!("{} instruments; 1 to {INSTRUMENTS_MAX} are possible", instruments.len()),
+    );
+    must(streams > 0, "no stream of rows".into());
+    must(!lanes.is_empty(), "no lane".into());
+    must(feed.reorder_ns >= 0, "the reorder window is negative".into());
+    must(feed.reorder_rows_max >= 2, "reorder_rows_max is below 2".into());
+    must(
+        (64..=1 << 28).contains(&feed.window_rows),
+        format!("window_rows is {}; 64 to {} are possible", feed.window_rows, 1 << 28),
+    );
+    for pair in instruments.windows(2) {
+        must(pair[0].symbol != pair[1].symbol, format!("{}: named twice", pair[0].symbol));
+    }
+    for instrument in instruments {
+        let symbol = &instrument.symbol;
+        let rising = instrument.ticks.windows(2).all(|w| w[0].price_from < w[1].price_from);
+        let ticks = instrument.ticks.len();
+        must(
+            (1..=TICK_STEPS_MAX).contains(&ticks)
+                && rising
+                && instrument.ticks.iter().all(|step| step.tick > 0),
+            format!(
+                "{symbol}: a tick ladder has 1 to {TICK_STEPS_MAX} rising steps, ticks above 0"
+            ),
+        );
+        must(instrument.multiplier_e6 > 0, format!("{symbol}: the multiplier is not above 0"));
+        must(
+            (1..=LEVELS_MAX as u8).contains(&instrument.depth_max),
+            format!("{symbol}: depth_max is {}; 1 to 5 are possible", instrument.depth_max),
+        );
+        must(
+            instrument.limit_down <= instrument.limit_up,
+            format!("{symbol}: the lower price limit lies above the upper one"),
+        );
+        let sorted = instrument.sessions.windows(2).all(|w| w[0].close_ns <= w[1].open_ns)
+            && instrument.sessions.iter().all(|s| s.open_ns < s.close_ns);
+        must(sorted, format!("{symbol}: sessions are not sorted and disjoint"));
+        must(
+            instrument.fees.len() <= FEES_MAX && instrument.fees.iter().all(|fee| fee.unit > 0),
+            format!("{symbol}: at most {FEES_MAX} fee rows, each with a unit above 0"),
+        );
+        if let Some(text) = check_money(instrument) {
+            must(false, text);
+        }
+    }
+    for (config, strategies) in lanes {
+        let name = &config.name;
+        must(
+            (1..=STRATEGIES_MAX).contains(&strategies.len()),
+            format!("lane '{name}': 1 to {STRATEGIES_MAX} strategies are possible"),
+        );
+        if let Some(leg) = config.latency.fault() {
+            must(false, format!("lane '{name}': {leg} latency is negative or above one hour"));
+        }
+        must(
+            config.timeseries_ns > 0,
+            format!("lane '{name}': the time series grid is not above 0"),
+        );
+        let capacity = &config.capacity;
+        must(
+            (1..=ORDERS_LIVE_MAX).contains(&capacity.orders_live)
+                && capacity.in_flight > 0
+                && capacity.records / 2 >= capacity.orders_live + 32,
+            format!(
+                "lane '{name}': capacity is 1 to {ORDERS_LIVE_MAX} orders, at least one message in \
+                 flight, and records for twice the orders and 64 more"
+            ),
+        );
+    }
+    faults
+}

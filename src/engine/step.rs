@@ -1,0 +1,200 @@
+//! The hot path: how a lane moves through time.
+//!
+//! Invariants (law 2): at one instant the exchange applies rows, then requests arrive, then reports are
+//! delivered, then rows are delivered, then timers fire; what was sent with zero latency makes another round
+//! of the same instant, up to `ROUNDS_MAX`. Cost: two comparisons of five clocks a row, and the callback.
+
+use super::Fault;
+use super::lane::{Lane, LaneState, Phase};
+use crate::exchange::{Market, Message, Response};
+use crate::recorder::{DigestRecord, FillRow};
+use crate::strategy::Strategy;
+use crate::wire::limits::ROUNDS_MAX;
+use crate::wire::{Fill, Report, ReportKind, Status};
+use alloc::format;
+
+/// Why a lane stopped running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It has done everything before the limit.
+    Limit,
+    /// Its recorder wants to be drained.
+    Drain,
+}
+
+/// Runs every instant of the lane before `limit_ns`.
+pub fn run<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    limit_ns: i64,
+) -> Result<Pause, Fault> {
+    loop {
+        let t_ns = lane.state.next_instant_ns(market.window);
+        if t_ns >= limit_ns {
+            return Ok(Pause::Limit);
+        }
+        if lane.state.recorder.wants_drain() {
+            return Ok(Pause::Drain);
+        }
+        lane.state.sample_until(market, t_ns)?;
+        instant(lane, market, t_ns)?;
+    }
+}
+
+fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> Result<(), Fault> {
+    lane.state.now_ns = t_ns;
+    for _ in 0..ROUNDS_MAX {
+        exchange_applies_rows(&mut lane.state, market, t_ns)?;
+        while let Some(request) = lane.state.gateway.pop_due(t_ns) {
+            let LaneState { exchange, out, .. } = &mut lane.state;
+            exchange.on_request(market, &request, t_ns, out)?;
+        }
+        while let Some(response) = lane.state.out.line.pop_due(t_ns) {
+            deliver_response(lane, market, response)?;
+        }
+        while lane.state.seen_due_ns(market.window) <= t_ns {
+            deliver_row(lane, market)?;
+        }
+        let rank_end = lane.state.timers.rank_next();
+        while let Some(timer) = lane.state.timers.pop_due(t_ns, rank_end) {
+            lane.call(market, timer.strategy as usize, "on_timer", |code, context| {
+                code.on_timer(context, timer.timer_id)
+            })?;
+        }
+        if lane.state.next_instant_ns(market.window) > t_ns {
+            return Ok(());
+        }
+    }
+    Err(rounds_exceeded(&lane.name, t_ns))
+}
+
+#[inline]
+fn exchange_applies_rows(
+    state: &mut LaneState,
+    market: &Market<'_>,
+    t_ns: i64,
+) -> Result<(), Fault> {
+    while let Some(event) = market.window.event(state.row_exch)
+        && event.ts_exch_ns <= t_ns
+    {
+        state.exchange.on_row(market, state.row_exch, event, &mut state.out)?;
+        state.row_exch += 1;
+    }
+    Ok(())
+}
+
+#[inline]
+fn deliver_row<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
+    let row = lane.state.row_seen;
+    let Some(event) = market.window.event(row) else { return Ok(()) };
+    lane.state.row_seen += 1;
+    lane.state.note_seen(market, row, event)?;
+    let depth = market.window.depth(event.depth_ix);
+    for strategy in 0..lane.strategies.len() {
+        lane.call(market, strategy, "on_event", |code, context| {
+            code.on_event(context, event, depth)
+        })?;
+    }
+    Ok(())
+}
+
+fn deliver_response<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    response: Response,
+) -> Result<(), Fault> {
+    match response.message {
+        Message::Report(report) => deliver_report(lane, market, response.slot, report),
+        Message::Fill(fill) => deliver_fill(lane, market, response, fill),
+    }
+}
+
+fn deliver_report<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    slot: u32,
+    mut report: Report,
+) -> Result<(), Fault> {
+    let state = &mut lane.state;
+    report.ts_local_ns = state.now_ns;
+    state.digest.update(&DigestRecord::report(&report));
+    if report.kind == ReportKind::Accepted as u8 {
+        state.counts.orders_accepted += 1;
+        state.counts.qty_accepted += u64::from(report.qty);
+    }
+    state.counts.orders_rejected += u64::from(report.kind == ReportKind::Rejected as u8);
+    if let Some((row, true)) = state.gateway.on_report(slot, &report) {
+        state.recorder.order(row)?;
+        state.gateway.release(slot);
+    }
+    lane.call(market, report.strategy as usize, "on_report", |code, context| {
+        code.on_report(context, &report)
+    })
+}
+
+fn deliver_fill<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    response: Response,
+    mut fill: Fill,
+) -> Result<(), Fault> {
+    let state = &mut lane.state;
+    fill.ts_local_ns = state.now_ns;
+    let instrument = &market.instruments[fill.instrument as usize];
+    let booked = state.account.book(instrument, &fill).map_err(|s| state.money_fault(s))?;
+    fill.fee = booked.fee;
+    state.digest.update(&DigestRecord::fill(&fill));
+    state.recorder.fill(FillRow {
+        fill,
+        ahead_qty: response.ahead,
+        position_qty: booked.position_qty,
+        pnl_realised: booked.pnl_realised,
+    })?;
+    state.turnover += booked.value;
+    let counts = &mut state.counts;
+    counts.fills += 1;
+    counts.fills_inferred += u64::from(fill.inferred);
+    counts.qty_filled += u64::from(fill.qty);
+    match booked.trip {
+        Some(pnl) if pnl > 0 => counts.trips_won += 1,
+        Some(pnl) if pnl < 0 => counts.trips_lost += 1,
+        Some(_) => counts.trips_even += 1,
+        None => {}
+    }
+    if let Some((row, ended)) = state.gateway.on_fill(response.slot, &fill) {
+        state.counts.orders_filled += u64::from(row.filled_qty == fill.qty);
+        if ended {
+            state.recorder.order(row)?;
+            state.gateway.release(response.slot);
+        }
+    }
+    state.sample_drawdown(market)?;
+    lane.call(market, fill.strategy as usize, "on_fill", |code, context| {
+        code.on_fill(context, &fill)
+    })
+}
+
+/// After the feed has ended: delivers the last rows, lets what is under way arrive, and takes no new requests.
+/// Timers beyond the last row do not fire.
+pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<Pause, Fault> {
+    if lane.state.phase == Phase::Trading {
+        let last_ns = lane.state.last_due_ns(market.window);
+        if run(lane, market, last_ns.saturating_add(1))? == Pause::Drain {
+            return Ok(Pause::Drain);
+        }
+        lane.state.phase = Phase::Closing;
+        lane.state.timers.clear();
+    }
+    run(lane, market, i64::MAX)
+}
+
+#[cold]
+fn rounds_exceeded(lane: &str, t_ns: i64) -> Fault {
+    Fault::new(
+        Status::RoundsExceeded,
+        format!(
+            "lane '{lane}' exchanged zero-latency messages more than {ROUNDS_MAX} times at {t_ns}; \
+             a strategy and the exchange answer each other without end"
+        ),
+    )
+}

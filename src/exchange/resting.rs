@@ -1,0 +1,164 @@
+//! The resting orders of a lane: one slot an order, linked by instrument and side in price-time priority.
+//!
+//! Invariants: a slot's number is the gateway's slot of the same order; each side's list runs from the best
+//! price to the worst, and at one price in order of arrival. Nothing allocates after construction. Cost: an
+//! insertion walks the lane's own orders of that side only.
+
+use super::Request;
+use crate::wire::{OrderType, Side, Tif};
+use alloc::boxed::Box;
+
+/// No slot.
+pub const NO_SLOT: u32 = u32::MAX;
+/// A queue ahead of unknown length: the price was out of view when the order joined.
+pub const AHEAD_UNKNOWN: u32 = u32::MAX;
+
+/// An order at the exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Resting {
+    /// Order; 0 while the slot is free.
+    pub order_id: u64,
+    /// The strategy's own mark.
+    pub tag: u64,
+    /// Limit price, 1e-6.
+    pub price: i64,
+    /// Total quantity, lots.
+    pub qty: u32,
+    /// Filled quantity, lots.
+    pub filled: u32,
+    /// Lots of others ahead at its price (risk-averse: cancels are behind), or [`AHEAD_UNKNOWN`].
+    pub ahead: u32,
+    /// Instrument.
+    pub instrument: u32,
+    /// Strategy within the lane.
+    pub strategy: u32,
+    /// Side.
+    pub side: Side,
+    /// Type.
+    pub order_type: OrderType,
+    /// Time in force.
+    pub tif: Tif,
+    /// Whether it must not take.
+    pub post_only: bool,
+    pub(super) next: u32,
+    pub(super) previous: u32,
+}
+
+impl Resting {
+    /// A free slot.
+    pub const FREE: Resting = Resting {
+        order_id: 0,
+        tag: 0,
+        price: 0,
+        qty: 0,
+        filled: 0,
+        ahead: 0,
+        instrument: 0,
+        strategy: 0,
+        side: Side::Buy,
+        order_type: OrderType::Limit,
+        tif: Tif::Rod,
+        post_only: false,
+        next: NO_SLOT,
+        previous: NO_SLOT,
+    };
+
+    /// An order of this id and origin, without terms.
+    pub fn of(request: &Request) -> Self {
+        Resting {
+            order_id: request.order_id,
+            tag: request.origin.tag,
+            instrument: request.origin.instrument,
+            strategy: request.origin.strategy,
+            side: request.origin.side,
+            ..Resting::FREE
+        }
+    }
+
+    /// Quantity still open, lots.
+    pub fn leaves(&self) -> u32 {
+        self.qty - self.filled
+    }
+}
+
+/// Every slot of a lane, and the list heads of every (instrument, side).
+#[derive(Debug)]
+pub struct RestingOrders {
+    slots: Box<[Resting]>,
+    best: Box<[[u32; 2]]>,
+}
+
+impl RestingOrders {
+    /// No orders. Allocates once.
+    pub fn new(orders_max: usize, instruments: usize) -> Self {
+        RestingOrders {
+            slots: alloc::vec![Resting::FREE; orders_max].into_boxed_slice(),
+            best: alloc::vec![[NO_SLOT; 2]; instruments].into_boxed_slice(),
+        }
+    }
+
+    /// The order of a slot.
+    pub fn get(&self, slot: u32) -> &Resting {
+        &self.slots[slot as usize]
+    }
+
+    /// The order of a slot, to be changed in anything but its place.
+    pub fn get_mut(&mut self, slot: u32) -> &mut Resting {
+        &mut self.slots[slot as usize]
+    }
+
+    /// Whether the slot holds this very order.
+    pub fn is_live(&self, slot: u32, order_id: u64) -> bool {
+        self.slots.get(slot as usize).is_some_and(|order| order.order_id == order_id)
+    }
+
+    /// First slot of a side: best price, earliest arrival.
+    pub fn first(&self, instrument: u32, side: Side) -> u32 {
+        self.best[instrument as usize][side.index()]
+    }
+
+    /// The slot behind `slot` on its side.
+    pub fn after(&self, slot: u32) -> u32 {
+        self.slots[slot as usize].next
+    }
+
+    /// Whether the lane has an order resting in the instrument.
+    pub fn has_any(&self, instrument: u32) -> bool {
+        self.best[instrument as usize] != [NO_SLOT; 2]
+    }
+
+    /// Puts an order behind all of its price and better.
+    pub fn insert(&mut self, slot: u32, order: Resting) {
+        let heads = &mut self.best[order.instrument as usize];
+        let (mut previous, mut next) = (NO_SLOT, heads[order.side.index()]);
+        while next != NO_SLOT && !order.side.is_better(order.price, self.slots[next as usize].price)
+        {
+            previous = next;
+            next = self.slots[next as usize].next;
+        }
+        self.slots[slot as usize] = Resting { next, previous, ..order };
+        if previous == NO_SLOT {
+            heads[order.side.index()] = slot;
+        } else {
+            self.slots[previous as usize].next = slot;
+        }
+        if next != NO_SLOT {
+            self.slots[next as usize].previous = slot;
+        }
+    }
+
+    /// Takes an order out and frees its slot.
+    pub fn remove(&mut self, slot: u32) -> Resting {
+        let order = self.slots[slot as usize];
+        if order.previous == NO_SLOT {
+            self.best[order.instrument as usize][order.side.index()] = order.next;
+        } else {
+            self.slots[order.previous as usize].next = order.next;
+        }
+        if order.next != NO_SLOT {
+            self.slots[order.next as usize].previous = order.previous;
+        }
+        self.slots[slot as usize] = Resting::FREE;
+        order
+    }
+}

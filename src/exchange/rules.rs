@@ -1,0 +1,55 @@
+//! What an exchange refuses before it matches, and in which order it looks.
+//!
+//! Invariants: the order of checks is part of the contract: session, time in force, post-only, size cap,
+//! tick, limits. The first that fails is the reason.
+
+use crate::feed::is_open_at;
+use crate::wire::{Instrument, OrderType, Reason, Tif};
+
+/// The terms of an order, every value known.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Limit price, 1e-6; 0 for a market order.
+    pub price: i64,
+    /// Total quantity, lots.
+    pub qty: u32,
+    /// Type.
+    pub order_type: OrderType,
+    /// Time in force.
+    pub tif: Tif,
+    /// Whether it must not take.
+    pub post_only: bool,
+}
+
+/// Why an order of these terms is refused at `ts_ns`, if it is.
+pub fn refusal(instrument: &Instrument, terms: &Terms, ts_ns: i64) -> Option<Reason> {
+    let immediate = matches!(terms.tif, Tif::Ioc | Tif::Fok);
+    if !is_open_at(instrument, ts_ns) {
+        return Some(Reason::SessionClosed);
+    }
+    if terms.order_type == OrderType::Market && !immediate {
+        return Some(Reason::TifNotAllowed);
+    }
+    if terms.post_only && (immediate || terms.order_type == OrderType::Market) {
+        return Some(Reason::PostOnlyNotAllowed);
+    }
+    if terms.qty > instrument.order_qty_max {
+        return Some(Reason::SizeCap);
+    }
+    if terms.order_type == OrderType::Limit {
+        if !is_on_tick(instrument, terms.price) {
+            return Some(Reason::OffTick);
+        }
+        if terms.price < instrument.limit_down || terms.price > instrument.limit_up {
+            return Some(Reason::OutsideLimits);
+        }
+    }
+    None
+}
+
+/// Whether `price` lies on the tick ladder. O(log steps).
+pub fn is_on_tick(instrument: &Instrument, price: i64) -> bool {
+    let after = instrument.ticks.partition_point(|step| step.price_from <= price);
+    let step = after.checked_sub(1).and_then(|index| instrument.ticks.get(index));
+    step.is_some_and(|step| price.rem_euclid(step.tick) == 0)
+}

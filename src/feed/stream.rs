@@ -1,0 +1,142 @@
+//! One stream of rows, put into the total order within a bounded window of time.
+//!
+//! Invariants: `rows` is sorted by [`order`]; a row leaves only when no row that could precede it can still
+//! come, that is when its time lies more than `reorder_ns` behind the newest row, or the stream is closed.
+//! Never longer than its capacity, which is set at construction. Cost: one comparison a row when sorted.
+
+use crate::engine::Fault;
+use crate::wire::{Depth, Event, Status, kind};
+use alloc::collections::VecDeque;
+use alloc::format;
+use core::cmp::Ordering;
+
+/// A row with all that decides its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The market row.
+    pub event: Event,
+    /// Its depth row; `Depth::EMPTY` for a trade.
+    pub depth: Depth,
+    /// The source's own sequence number; 0 where it has none.
+    pub seq: u64,
+}
+
+/// The total order of rows (law 1): time, trade before book, symbol, sequence, receive time, content.
+///
+/// The content is compared itself, not a hash of it: the same purpose, and no collisions. Rows equal in
+/// all are interchangeable. Neither row number nor config order takes part.
+pub fn order(a: &Row, b: &Row, trade_first: bool) -> Ordering {
+    let rank = |row: &Row| (row.event.kind == kind::BOOK) == trade_first;
+    (a.event.ts_exch_ns.cmp(&b.event.ts_exch_ns))
+        .then_with(|| rank(a).cmp(&rank(b)))
+        .then_with(|| a.event.instrument.cmp(&b.event.instrument))
+        .then_with(|| a.seq.cmp(&b.seq))
+        .then_with(|| a.event.ts_recv_ns.cmp(&b.event.ts_recv_ns))
+        .then_with(|| order_content(a, b))
+}
+
+#[cold]
+fn order_content(a: &Row, b: &Row) -> Ordering {
+    let key = |row: &Row| {
+        let e = &row.event;
+        (
+            (e.kind, e.trade_price, e.trade_qty, e.aggressor, e.flags),
+            (e.bid_price, e.bid_qty, e.ask_price, e.ask_qty),
+            (row.depth.bid_levels, row.depth.bid_price, row.depth.bid_qty),
+            (row.depth.ask_levels, row.depth.ask_price, row.depth.ask_qty),
+        )
+    };
+    key(a).cmp(&key(b))
+}
+
+/// A stream of rows in the making.
+#[derive(Debug)]
+pub struct Stream {
+    rows: VecDeque<Row>,
+    rows_max: usize,
+    reorder_ns: i64,
+    trade_first: bool,
+    ts_newest_ns: i64,
+    rows_taken: u64,
+    closed: bool,
+}
+
+impl Stream {
+    /// An empty, open stream. Allocates once.
+    pub fn new(rows_max: usize, reorder_ns: i64, trade_first: bool) -> Self {
+        Stream {
+            rows: VecDeque::with_capacity(rows_max),
+            rows_max,
+            reorder_ns,
+            trade_first,
+            ts_newest_ns: i64::MIN,
+            rows_taken: 0,
+            closed: false,
+        }
+    }
+
+    /// Whether another row can be taken.
+    pub fn has_room(&self) -> bool {
+        self.rows.len() < self.rows_max
+    }
+
+    /// Takes a row to its place in the order. Returns whether it had to be moved before another.
+    ///
+    /// A row further back in time than the window is refused, by its number within the stream.
+    pub fn push(&mut self, row: Row) -> Result<bool, Fault> {
+        let ts_ns = row.event.ts_exch_ns;
+        if self.closed {
+            return Err(Fault::new(
+                Status::InvalidState,
+                "rows pushed into a closed stream".into(),
+            ));
+        }
+        if ts_ns < self.horizon_ns() {
+            return Err(Fault::new(
+                Status::BadData,
+                format!(
+                    "row {} of the stream is stamped {ts_ns}, {} ns behind the newest row before it; \
+                     the reorder window is {} ns (data.reorder)",
+                    self.rows_taken,
+                    self.ts_newest_ns - ts_ns,
+                    self.reorder_ns
+                ),
+            ));
+        }
+        self.rows_taken += 1;
+        let ts_newest_before_ns = self.ts_newest_ns;
+        self.ts_newest_ns = ts_newest_before_ns.max(ts_ns);
+        let mut place = self.rows.len();
+        while place > 0 && order(&row, &self.rows[place - 1], self.trade_first).is_lt() {
+            place -= 1;
+        }
+        self.rows.insert(place, row);
+        Ok(ts_ns < ts_newest_before_ns)
+    }
+
+    /// No more rows will come.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether the stream was closed and every row has left.
+    pub fn is_done(&self) -> bool {
+        self.closed && self.rows.is_empty()
+    }
+
+    /// The first row, if nothing that may still come can precede it.
+    pub fn head(&self) -> Option<&Row> {
+        let row = self.rows.front()?;
+        (self.closed || row.event.ts_exch_ns < self.horizon_ns()).then_some(row)
+    }
+
+    /// Takes the first row away.
+    pub fn pop(&mut self) -> Option<Row> {
+        self.head()?;
+        self.rows.pop_front()
+    }
+
+    fn horizon_ns(&self) -> i64 {
+        self.ts_newest_ns.saturating_sub(self.reorder_ns)
+    }
+}

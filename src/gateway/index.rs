@@ -1,0 +1,101 @@
+//! From order id to slot: a fixed table with open addressing.
+//!
+//! Invariants: at most half full; a removal closes the gap behind it, so a search stops at the first empty
+//! place. Nothing allocates after construction. Cost: one or two probes.
+
+use alloc::boxed::Box;
+
+/// The table. Id 0 marks an empty place.
+#[derive(Debug)]
+pub struct OrderIndex {
+    places: Box<[(u64, u32)]>,
+}
+
+impl OrderIndex {
+    /// An empty table for `orders_max` orders.
+    pub fn new(orders_max: usize) -> Self {
+        let places = (orders_max.max(1) * 2).next_power_of_two();
+        OrderIndex { places: alloc::vec![(0, 0); places].into_boxed_slice() }
+    }
+
+    /// The slot of an order.
+    pub fn get(&self, order_id: u64) -> Option<u32> {
+        let place = self.find(order_id);
+        (order_id != 0 && self.places[place].0 == order_id).then(|| self.places[place].1)
+    }
+
+    /// Enters an order that is not in the table.
+    pub fn insert(&mut self, order_id: u64, slot: u32) {
+        let place = self.find(order_id);
+        self.places[place] = (order_id, slot);
+    }
+
+    /// Takes an order out.
+    pub fn remove(&mut self, order_id: u64) {
+        let mask = self.places.len() - 1;
+        let mut gap = self.find(order_id);
+        if self.places[gap].0 != order_id {
+            return;
+        }
+        let mut place = gap;
+        loop {
+            self.places[gap] = (0, 0);
+            loop {
+                place = (place + 1) & mask;
+                if self.places[place].0 == 0 {
+                    return;
+                }
+                // An entry may move back into the gap unless its home lies behind the gap.
+                let home = self.home(self.places[place].0);
+                if (place.wrapping_sub(home) & mask) >= (place.wrapping_sub(gap) & mask) {
+                    break;
+                }
+            }
+            self.places[gap] = self.places[place];
+            gap = place;
+        }
+    }
+
+    fn home(&self, order_id: u64) -> usize {
+        // Fibonacci hashing: spreads runs of consecutive ids evenly.
+        let hash = order_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        hash as usize & (self.places.len() - 1)
+    }
+
+    fn find(&self, order_id: u64) -> usize {
+        let mut place = self.home(order_id);
+        while self.places[place].0 != 0 && self.places[place].0 != order_id {
+            place = (place + 1) & (self.places.len() - 1);
+        }
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+
+    #[test]
+    fn it_equals_a_map_over_random_inserts_and_removes() {
+        let (mut index, mut map) = (OrderIndex::new(64), BTreeMap::new());
+        let mut state = 1_u64;
+        let mut next_id = 0;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if map.len() < 64 && state >> 63 == 0 {
+                next_id += 1 + (state >> 40) % 3;
+                map.insert(next_id, (state >> 33) as u32);
+                index.insert(next_id, (state >> 33) as u32);
+            } else if let Some((&id, _)) = map.iter().nth((state >> 20) as usize % map.len().max(1))
+            {
+                map.remove(&id);
+                index.remove(id);
+            }
+            for (&id, &slot) in &map {
+                assert_eq!(index.get(id), Some(slot));
+            }
+            assert_eq!(index.get(next_id + 1), None);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The client side of order entry: ids, the orders that are alive, requests under way, and what ends them.
+//!
+//! Invariants: order ids count from 1 in the order of submission; an order keeps its slot until the strategy
+//! has been told its end, so a slot is never reused while a message about it is under way; nothing allocates
+//! after construction, and a full table refuses with `FULL`. Cost: O(1) a request and a report.
+
+mod index;
+mod timers;
+
+pub use timers::Timers;
+
+use crate::exchange::{Ask, Origin, Request, Terms};
+use crate::latency::{Fifo, Latency};
+use crate::recorder::{OrderEnd, OrderRow};
+use crate::wire::{
+    Fill, OrderReq, OrderType, Reason, Report, ReportKind, Side, Status, Tif, UNDEF_PRICE,
+    UNDEF_TIME,
+};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use index::OrderIndex;
+
+/// An order as its strategy knows it, and whether its slot is in use.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientOrder {
+    /// What will be written when it ends.
+    pub row: OrderRow,
+    is_used: bool,
+}
+
+const FREE: ClientOrder = ClientOrder {
+    row: OrderRow {
+        order_id: 0,
+        tag: 0,
+        ts_submit_ns: UNDEF_TIME,
+        ts_accept_ns: UNDEF_TIME,
+        ts_end_ns: UNDEF_TIME,
+        price: 0,
+        qty: 0,
+        filled_qty: 0,
+        instrument: 0,
+        strategy: 0,
+        side: Side::Buy,
+        order_type: 0,
+        tif: 0,
+        post_only: 0,
+        end: OrderEnd::Open,
+        reason: Reason::None,
+    },
+    is_used: false,
+};
+
+const BLANK: Request = Request {
+    order_id: 0,
+    slot: 0,
+    origin: Origin { tag: 0, instrument: 0, strategy: 0, side: Side::Buy },
+    ask: Ask::Cancel,
+};
+
+/// The gateway of one lane.
+#[derive(Debug)]
+pub struct Gateway {
+    latency: Latency,
+    slots: Box<[ClientOrder]>,
+    free: Vec<u32>,
+    index: OrderIndex,
+    requests: Fifo<Request>,
+    order_id_last: u64,
+}
+
+/// A request that was taken, with the terms that the digest wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// The order as it stands at the client.
+    pub row: OrderRow,
+    /// Price asked for.
+    pub price: i64,
+    /// Quantity asked for.
+    pub qty: u32,
+}
+
+impl Gateway {
+    /// A gateway without orders. Allocates once.
+    pub fn new(latency: Latency, orders_max: usize, in_flight_max: usize) -> Self {
+        Gateway {
+            latency,
+            slots: alloc::vec![FREE; orders_max].into_boxed_slice(),
+            free: (0..orders_max as u32).rev().collect(),
+            index: OrderIndex::new(orders_max),
+            requests: Fifo::new(in_flight_max, BLANK),
+            order_id_last: 0,
+        }
+    }
+
+    /// When the first request under way arrives at the exchange.
+    #[inline]
+    pub fn due_ns(&self) -> i64 {
+        self.requests.due_ns()
+    }
+
+    /// The next request that arrives by `now_ns`.
+    pub fn pop_due(&mut self, now_ns: i64) -> Option<Request> {
+        self.requests.pop_due(now_ns)
+    }
+
+    /// Sends a new order. Refuses what no exchange could read; the exchange judges the rest.
+    pub fn submit(
+        &mut self,
+        now_ns: i64,
+        strategy: u32,
+        instruments: usize,
+        req: &OrderReq,
+    ) -> Result<Sent, Status> {
+        let (side, terms) = read(req, instruments).ok_or(Status::InvalidArgument)?;
+        if self.requests.room() == 0 {
+            return Err(Status::Full);
+        }
+        let slot = self.free.pop().ok_or(Status::Full)?;
+        self.order_id_last += 1;
+        let order_id = self.order_id_last;
+        let row = OrderRow {
+            order_id,
+            tag: req.tag,
+            ts_submit_ns: now_ns,
+            price: req.price,
+            qty: req.qty,
+            instrument: req.instrument,
+            strategy,
+            side,
+            order_type: req.order_type,
+            tif: req.tif,
+            post_only: req.post_only,
+            ..FREE.row
+        };
+        self.slots[slot as usize] = ClientOrder { row, is_used: true };
+        self.index.insert(order_id, slot);
+        self.send(now_ns, self.latency.submit_ns, slot, &row, Ask::Submit(terms))?;
+        Ok(Sent { row, price: req.price, qty: req.qty })
+    }
+
+    /// Asks to change price and total quantity of an order of this strategy.
+    pub fn amend(
+        &mut self,
+        now_ns: i64,
+        strategy: u32,
+        order_id: u64,
+        price: i64,
+        qty: u32,
+    ) -> Result<Sent, Status> {
+        let (slot, row) = self.find(strategy, order_id)?;
+        if qty == 0 || price == UNDEF_PRICE {
+            return Err(Status::InvalidArgument);
+        }
+        self.send(now_ns, self.latency.amend_ns, slot, &row, Ask::Amend { price, qty })?;
+        Ok(Sent { row, price, qty })
+    }
+
+    /// Asks to take an order of this strategy out.
+    pub fn cancel(&mut self, now_ns: i64, strategy: u32, order_id: u64) -> Result<Sent, Status> {
+        let (slot, row) = self.find(strategy, order_id)?;
+        self.send(now_ns, self.latency.cancel_ns, slot, &row, Ask::Cancel)?;
+        Ok(Sent { row, price: row.price, qty: row.qty - row.filled_qty })
+    }
+
+    /// Takes a report in. Returns the order, and whether this was its end; `None` about an order whose end the
+    /// client knows already.
+    pub fn on_report(&mut self, slot: u32, report: &Report) -> Option<(OrderRow, bool)> {
+        let order = self.slots.get_mut(slot as usize)?;
+        if !order.is_used || order.row.order_id != report.order_id {
+            return None;
+        }
+        let row = &mut order.row;
+        let end = match report.kind {
+            k if k == ReportKind::Accepted as u8 => {
+                row.ts_accept_ns = report.ts_exch_ns;
+                None
+            }
+            k if k == ReportKind::Amended as u8 => {
+                (row.price, row.qty) = (report.price, report.qty);
+                None
+            }
+            k if k == ReportKind::Rejected as u8 => Some(OrderEnd::Rejected),
+            k if k == ReportKind::Cancelled as u8 => Some(OrderEnd::Cancelled),
+            k if k == ReportKind::Expired as u8 => Some(OrderEnd::Expired),
+            _ => None,
+        };
+        if let Some(end) = end {
+            row.end = end;
+            row.ts_end_ns = report.ts_exch_ns;
+            row.reason = report.reason();
+        }
+        Some((*row, end.is_some()))
+    }
+
+    /// Takes a fill in. Returns the order, and whether this was its end.
+    pub fn on_fill(&mut self, slot: u32, fill: &Fill) -> Option<(OrderRow, bool)> {
+        let order = self.slots.get_mut(slot as usize)?;
+        if !order.is_used || order.row.order_id != fill.order_id {
+            return None;
+        }
+        order.row.filled_qty += fill.qty;
+        let ended = fill.leaves_qty == 0;
+        if ended {
+            order.row.end = OrderEnd::Filled;
+            order.row.ts_end_ns = fill.ts_exch_ns;
+        }
+        Some((order.row, ended))
+    }
+
+    /// Frees the slot of an order whose end was told.
+    pub fn release(&mut self, slot: u32) {
+        let order = &mut self.slots[slot as usize];
+        self.index.remove(order.row.order_id);
+        order.is_used = false;
+        self.free.push(slot);
+    }
+
+    /// The oldest order that is still open, removed. For the end of a run.
+    pub fn take_open(&mut self) -> Option<OrderRow> {
+        let used = self.slots.iter().enumerate().filter(|(_, order)| order.is_used);
+        let (slot, order) = used.min_by_key(|(_, order)| order.row.order_id)?;
+        let row = order.row;
+        self.release(slot as u32);
+        Some(row)
+    }
+
+    fn find(&self, strategy: u32, order_id: u64) -> Result<(u32, OrderRow), Status> {
+        let slot = self.index.get(order_id).ok_or(Status::NotFound)?;
+        let row = self.slots[slot as usize].row;
+        if row.strategy == strategy { Ok((slot, row)) } else { Err(Status::NotFound) }
+    }
+
+    fn send(
+        &mut self,
+        now_ns: i64,
+        leg_ns: i64,
+        slot: u32,
+        row: &OrderRow,
+        ask: Ask,
+    ) -> Result<(), Status> {
+        let arrival_ns = now_ns.checked_add(leg_ns).ok_or(Status::Overflow)?;
+        let origin = Origin {
+            tag: row.tag,
+            instrument: row.instrument,
+            strategy: row.strategy,
+            side: row.side,
+        };
+        let request = Request { order_id: row.order_id, slot, origin, ask };
+        self.requests.push(arrival_ns, request).map_err(|_| Status::Full)
+    }
+}
+
+/// Side and terms that a raw request asks for, if every value is known.
+fn read(req: &OrderReq, instruments: usize) -> Option<(Side, Terms)> {
+    let terms = Terms {
+        price: req.price,
+        qty: req.qty,
+        order_type: OrderType::from_u8(req.order_type)?,
+        tif: Tif::from_u8(req.tif)?,
+        post_only: req.post_only == 1,
+    };
+    let price_ok = match terms.order_type {
+        OrderType::Limit => req.price != UNDEF_PRICE && req.price != i64::MIN,
+        OrderType::Market => req.price == 0,
+    };
+    let ok = (req.instrument as usize) < instruments && req.qty > 0 && req.post_only <= 1;
+    Some((Side::from_u8(req.side)?, (ok && price_ok).then_some(terms)?))
+}
