@@ -42,7 +42,10 @@ impl DataHash {
         }
         part.rows += 1;
         let event = &row.event;
-        let mut put = |bytes: &[u8]| part.stage.extend(bytes.iter().copied());
+        let mut put = |bytes: &[u8]| {
+            let fits = part.stage.try_extend_from_slice(bytes).is_ok();
+            debug_assert!(fits, "Invariant: the stage has room for a whole record");
+        };
         put(&event.ts_exch_ns.to_le_bytes());
         put(&event.ts_recv_ns.to_le_bytes());
         put(&[event.kind]);

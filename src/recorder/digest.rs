@@ -106,7 +106,10 @@ impl OrderDigest {
             self.hasher.update(&self.stage);
             self.stage.clear();
         }
-        let mut put = |bytes: &[u8]| self.stage.extend(bytes.iter().copied());
+        let mut put = |bytes: &[u8]| {
+            let fits = self.stage.try_extend_from_slice(bytes).is_ok();
+            debug_assert!(fits, "Invariant: the stage has room for a whole record");
+        };
         put(&record.ts_local_ns.to_le_bytes());
         put(&record.ts_exch_ns.to_le_bytes());
         put(&record.order_id.to_le_bytes());
