@@ -1,1 +1,2 @@
 //! bt-host
+pub mod synth;
