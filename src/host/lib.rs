@@ -1,1 +1,4 @@
-//! bt-host
+//! # bt-host: runs btcore backtests from a config
+#![deny(missing_docs)]
+
+pub mod config;
