@@ -1,2 +1,5 @@
-//! bt-host
+//! # bt-host: runs btcore backtests from a config
+#![deny(missing_docs)]
+
+pub mod config;
 pub mod synth;
