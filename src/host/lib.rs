@@ -2,4 +2,6 @@
 #![deny(missing_docs)]
 
 pub mod config;
+pub mod output;
+pub mod provenance;
 pub mod synth;

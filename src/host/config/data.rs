@@ -289,11 +289,12 @@ pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server>
 
 fn address(at: &Cursor<'_>) -> Option<String> {
     let text = at.name()?;
-    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
-        at.fault(
-            "an address begins with http:// or https://",
-            "ClickHouse's HTTP port is 8123 by default",
-        );
+    if text.starts_with("https://") {
+        at.fault("https is not built into this program", "give the server's plain HTTP port, or a local proxy");
+        return None;
+    }
+    let Some(rest) = text.strip_prefix("http://") else {
+        at.fault("an address begins with http://", "ClickHouse's HTTP port is 8123 by default");
         return None;
     };
     if rest.contains('@') || SECRET_KEYS.iter().any(|key| rest.contains(key)) {
