@@ -12,7 +12,8 @@ fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../..");
     let out = PathBuf::from(variable("OUT_DIR"));
     git(&root);
-    let rustc = output(Command::new(variable("RUSTC")).arg("-V")).unwrap_or_else(|| "unknown".into());
+    let rustc =
+        output(Command::new(variable("RUSTC")).arg("-V")).unwrap_or_else(|| "unknown".into());
     println!("cargo::rustc-env=BT_RUSTC={rustc}");
     println!("cargo::rustc-env=BT_TARGET={}", variable("TARGET"));
     println!("cargo::rustc-env=BT_PROFILE={}", variable("PROFILE"));

@@ -290,7 +290,10 @@ pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server>
 fn address(at: &Cursor<'_>) -> Option<String> {
     let text = at.name()?;
     if text.starts_with("https://") {
-        at.fault("https is not built into this program", "give the server's plain HTTP port, or a local proxy");
+        at.fault(
+            "https is not built into this program",
+            "give the server's plain HTTP port, or a local proxy",
+        );
         return None;
     }
     let Some(rest) = text.strip_prefix("http://") else {

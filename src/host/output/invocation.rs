@@ -36,7 +36,8 @@ pub struct Invocation {
 impl Invocation {
     /// The document as the file holds it.
     pub fn text(&self) -> String {
-        let rate = if self.replay_seconds > 0.0 { self.rows as f64 / self.replay_seconds } else { 0.0 };
+        let rate =
+            if self.replay_seconds > 0.0 { self.rows as f64 / self.replay_seconds } else { 0.0 };
         let document = json!({
             "format": "btcore-invocation",
             "version": 1,

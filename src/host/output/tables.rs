@@ -95,11 +95,18 @@ impl LaneTables {
         }
     }
 
-    fn write_log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) -> Result<(), OutputError> {
+    fn write_log(
+        &mut self,
+        ts_ns: i64,
+        strategy: u32,
+        level: u8,
+        text: &str,
+    ) -> Result<(), OutputError> {
         let path = &self.log_path;
         let log = match &mut self.log {
             Some(log) => log,
-            none => none.insert(BufWriter::new(File::create(path).map_err(|e| OutputError::io(path, e))?)),
+            none => none
+                .insert(BufWriter::new(File::create(path).map_err(|e| OutputError::io(path, e))?)),
         };
         let strategy = name_at(&self.names.strategies, strategy);
         let level = ["error", "warn", "info", "debug"].get(usize::from(level)).unwrap_or(&"debug");
@@ -239,8 +246,7 @@ impl<R: Copy> Spool<R> {
     }
 
     fn close(self) -> Result<PathBuf, OutputError> {
-        let mut file =
-            self.writer.into_inner().map_err(|e| OutputError::parquet(&self.path, e))?;
+        let mut file = self.writer.into_inner().map_err(|e| OutputError::parquet(&self.path, e))?;
         file.flush().map_err(|e| OutputError::io(&self.path, e))?;
         Ok(self.path)
     }

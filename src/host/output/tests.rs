@@ -250,14 +250,23 @@ fn write(turn: u64) -> PathBuf {
 
 fn read(path: &Path) -> Vec<RecordBatch> {
     let file = fs::File::open(path).unwrap();
-    ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().map(Result::unwrap).collect()
+    ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
 }
 
 #[test]
 fn files_read_back_and_do_not_show_the_drains() {
     let (one, other) = (write(17), write(5_000));
     for file in FILES.into_iter().chain([tables::LOG_FILE]) {
-        assert_eq!(fs::read(one.join(file)).unwrap(), fs::read(other.join(file)).unwrap(), "{file}");
+        assert_eq!(
+            fs::read(one.join(file)).unwrap(),
+            fs::read(other.join(file)).unwrap(),
+            "{file}"
+        );
     }
     assert_eq!(fs::read_dir(&one).unwrap().count(), 4, "no spool is left");
     let orders = read(&one.join("orders.parquet"));
@@ -268,7 +277,10 @@ fn files_read_back_and_do_not_show_the_drains() {
         column.as_any().downcast_ref::<StringArray>().unwrap().value(last.num_rows() - 1).to_owned()
     };
     assert_eq!((text("lane"), text("strategy")), ("b".into(), "maker-b".into()));
-    assert_eq!((text("side"), text("end"), text("symbol")), ("sell".into(), "open".into(), "TXFD6".into()));
+    assert_eq!(
+        (text("side"), text("end"), text("symbol")),
+        ("sell".into(), "open".into(), "TXFD6".into())
+    );
     assert!(last.column_by_name("ts_end_ns").unwrap().is_null(0));
     let fills = read(&one.join("fills.parquet"));
     let fees = fills[0].column_by_name("fee_e6").unwrap();
