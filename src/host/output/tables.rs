@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// Rows of one batch, whatever the drains.
 const BATCH_ROWS: usize = 8_192;
 /// Rows of one row group.
-const GROUP_ROWS: usize = 131_072;
+const GROUP_ROWS: usize = 8_192;
 
 /// Names of the result files that hold rows.
 pub const FILES: [&str; 3] = ["orders.parquet", "fills.parquet", "timeseries.parquet"];

@@ -7,6 +7,7 @@
 
 use super::decode::{self, COLUMNS};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
+use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -46,6 +47,8 @@ struct Open {
     part: Part,
     next_group: usize,
     reader: Option<ParquetRecordBatchReader>,
+    /// What is left of the batch that was decoded last.
+    batch: Option<RecordBatch>,
     row: u64,
     row_end: u64,
 }
@@ -181,44 +184,62 @@ impl ParquetSource {
         }
     }
 
-    /// Decodes one more batch into `out`; false when every file is read.
-    fn read(&mut self, batch_rows: usize, out: &mut Chunk) -> Result<bool, SourceError> {
+    /// Decodes at most `rows` more rows into `out`; false when every file is read.
+    fn read(&mut self, rows: usize, out: &mut Chunk) -> Result<bool, SourceError> {
         loop {
             let Some(open) = &mut self.open else {
                 let Some(part) = self.parts.pop_front() else { return Ok(false) };
-                let open = Open { part, next_group: 0, reader: None, row: 0, row_end: 0 };
-                self.open = Some(open);
+                self.open = Some(Open::new(part));
                 continue;
             };
-            let fail = |message| SourceError::File { path: open.part.path.clone(), message };
-            let Some(reader) = &mut open.reader else {
-                if !open.next_group(batch_rows)? {
+            let Some(batch) = open.next_batch(rows)? else {
+                if !open.next_group()? {
                     self.open = None;
                 }
                 continue;
             };
-            match reader.next() {
-                Some(batch) => {
-                    let batch = batch.map_err(|e| fail(format!("behind row {}: {e}", open.row)))?;
-                    let place = open.part.path.display().to_string();
-                    let (config, stats) = (&self.config, &mut self.stats);
-                    decode::decode(&batch, &place, open.row, config, out, stats)?;
-                    open.row += batch.num_rows() as u64;
-                    return Ok(true);
-                }
-                None if open.row != open.row_end => {
-                    let (row, end) = (open.row, open.row_end);
-                    return Err(fail(format!("ends at row {row}, its metadata says {end}")));
-                }
-                None => open.reader = None,
-            }
+            let place = open.part.path.display().to_string();
+            let (config, stats) = (&self.config, &mut self.stats);
+            decode::decode(&batch, &place, open.row, config, out, stats)?;
+            open.row += batch.num_rows() as u64;
+            return Ok(true);
         }
     }
 }
 
 impl Open {
+    fn new(part: Part) -> Self {
+        Open { part, next_group: 0, reader: None, batch: None, row: 0, row_end: 0 }
+    }
+
+    /// At most `rows` rows of the group being read; `None` at its proved end.
+    fn next_batch(&mut self, rows: usize) -> Result<Option<RecordBatch>, SourceError> {
+        let fail = |message| SourceError::File { path: self.part.path.clone(), message };
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        let next = match self.batch.take() {
+            Some(batch) => Some(batch),
+            None => {
+                let next = reader.next().transpose();
+                next.map_err(|e| fail(format!("behind row {}: {e}", self.row)))?
+            }
+        };
+        let Some(batch) = next else {
+            if self.row != self.row_end {
+                let (row, end) = (self.row, self.row_end);
+                return Err(fail(format!("ends at row {row}, its metadata says {end}")));
+            }
+            self.reader = None;
+            return Ok(None);
+        };
+        let take = rows.min(batch.num_rows());
+        if take < batch.num_rows() {
+            self.batch = Some(batch.slice(take, batch.num_rows() - take));
+        }
+        Ok(Some(batch.slice(0, take)))
+    }
+
     /// Begins the next row group; false when the file is read.
-    fn next_group(&mut self, batch_rows: usize) -> Result<bool, SourceError> {
+    fn next_group(&mut self) -> Result<bool, SourceError> {
         let Some(&group) = self.part.groups.get(self.next_group) else { return Ok(false) };
         let builder = builder(&self.part.path)?;
         let rows = builder.metadata().row_group(group).num_rows();
@@ -228,7 +249,7 @@ impl Open {
         let reader = builder
             .with_projection(mask)
             .with_row_groups(vec![group])
-            .with_batch_size(batch_rows)
+            .with_batch_size(BATCH_ROWS)
             .build();
         let path = self.part.path.clone();
         let message = |e: parquet::errors::ParquetError| e.to_string();
@@ -243,9 +264,9 @@ impl Open {
 impl RowSource for ParquetSource {
     fn next_chunk(&mut self, out: &mut Chunk) -> Result<bool, SourceError> {
         out.clear();
-        let batch_rows = self.config.chunk_rows.min(BATCH_ROWS);
-        while out.events.len() + batch_rows <= self.config.chunk_rows || out.events.is_empty() {
-            if !self.read(batch_rows, out)? {
+        while out.events.len() < self.config.chunk_rows {
+            let rows = self.config.chunk_rows - out.events.len();
+            if !self.read(rows, out)? {
                 break;
             }
         }
