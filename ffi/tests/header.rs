@@ -366,6 +366,33 @@ fn the_header_compiles_alone_and_twice_in_every_dialect() {
 }
 
 #[test]
+fn the_wrapper_compiles_with_and_without_exceptions() {
+    let source = support::scratch("header").join("wrapper.cpp");
+    let text = "#include <btcore.hpp>\n#include <btcore.hpp>\n\
+                struct Idle final : bt::Strategy {};\nBT_STRATEGY(Idle);\n\
+                int main() { bt::Engine a, b(std::move(a)); b = bt::Engine(); \
+                return bt::Context(nullptr, nullptr).raw() != nullptr || b.get(); }\n";
+    std::fs::write(&source, text).unwrap();
+    for flags in [&["-std=c++17"][..], &["-std=c++20"], &["-std=c++17", "-fno-exceptions"]] {
+        let mut compiler = tool("g++");
+        compiler.args(flags).args(support::WARNINGS).arg("-fsyntax-only");
+        run(compiler.arg("-I").arg(root().join("include")).arg(&source));
+    }
+    let wrapper = std::fs::read_to_string(root().join("include/btcore.hpp")).unwrap();
+    assert!(wrapper.lines().count() < 250, "the wrapper stays thin");
+}
+
+#[test]
+fn the_examples_stay_short() {
+    for path in
+        ["c/market_maker.c", "c/taker.c", "c/embed.c", "cpp/market_maker.cpp", "cpp/taker.cpp"]
+    {
+        let text = std::fs::read_to_string(root().join("examples").join(path)).unwrap();
+        assert!(text.lines().count() < 60, "{path} has {} lines", text.lines().count());
+    }
+}
+
+#[test]
 fn the_shared_library_exports_only_our_names() {
     let library = support::library("libbtcore_ffi.so");
     let listed = run(tool("nm").args(["-D", "--defined-only"]).arg(library));

@@ -3,8 +3,10 @@
 //! Invariants: nothing is written outside the target folder; a tool that fails shows what it said.
 #![allow(dead_code, reason = "each test uses a part")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// Warnings that every C and C++ file of ours is free of.
 pub const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-pedantic", "-Werror"];
@@ -51,16 +53,23 @@ pub fn library(name: &str) -> PathBuf {
     newest.unwrap_or_else(|| panic!("{name} is not at {places:?}")).1.clone()
 }
 
-/// Compiles a plugin into a shared object and returns its path.
+static PLUGINS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// Compiles a plugin into a shared object, once for each test program, and returns its path.
 pub fn plugin(source: &str) -> PathBuf {
-    let source = root().join(source);
-    let is_c = source.extension().is_some_and(|extension| extension == "c");
-    let stem = source.file_stem().unwrap().to_string_lossy().into_owned();
-    let extension = if is_c { "c" } else { "cpp" };
-    let out = scratch("plugins").join(format!("{stem}_{extension}_{}.so", std::process::id()));
+    let mut plugins = PLUGINS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = plugins.get(source) {
+        return path.clone();
+    }
+    let is_c = source.ends_with(".c");
+    let test = std::env::current_exe().unwrap();
+    let test = test.file_stem().unwrap().to_string_lossy().into_owned();
+    let out = scratch(&format!("plugins_{test}_{}", std::env::var_os("BT_TEST_THROW").is_some()))
+        .join(format!("{}.so", source.replace(['/', '.'], "_")));
     let (compiler, dialect) = if is_c { ("gcc", "-std=c99") } else { ("g++", "-std=c++17") };
     let mut command = tool(compiler);
     command.arg(dialect).args(WARNINGS).args(["-O2", "-shared", "-fPIC"]);
-    run(command.arg("-I").arg(root().join("include")).arg(source).arg("-o").arg(&out));
+    run(command.arg("-I").arg(root().join("include")).arg(root().join(source)).arg("-o").arg(&out));
+    plugins.insert(source.into(), out.clone());
     out
 }
