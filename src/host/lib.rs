@@ -1,1 +1,12 @@
-//! bt-host
+//! # bt-host: runs btcore backtests from a config
+#![deny(missing_docs)]
+
+pub mod config;
+pub mod demo;
+pub mod output;
+pub mod plugin;
+pub mod progress;
+pub mod provenance;
+pub mod run;
+pub mod source;
+pub mod synth;

@@ -1,2 +1,209 @@
-//! bt-host
-fn main() {}
+//! `bt-host`: the command line. Results go to standard output, talk and errors to standard error.
+//!
+//! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
+//! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed.
+
+use bt_host::config::{self, Config, LoadOptions, fault::Faults};
+use bt_host::demo;
+use bt_host::output::{invocation, summary, table};
+use bt_host::progress::Mode;
+use bt_host::provenance::BUILD;
+use bt_host::run::{self, Options, RunError};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Backtests strategies against recorded order books, exactly and repeatably.
+#[derive(Parser)]
+#[command(name = "bt-host", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
+    5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 69 service unavailable, \
+    74 input or output failed.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a config: replay its rows through its strategies and write the results.
+    Run(RunArgs),
+    /// Check a config, its files and its strategies without running it.
+    Validate(ValidateArgs),
+    /// Run a synthetic session through the example market maker; needs nothing but this program.
+    Demo(DemoArgs),
+    /// Print a schema.
+    Schema {
+        /// Which one.
+        what: SchemaOf,
+    },
+    /// Print what this program was built from.
+    Version {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SchemaOf {
+    /// JSON Schema of the config; point your editor at it.
+    Config,
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// Config, YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Take this shared object as the code of every strategy.
+    #[arg(long, value_name = "PATH.so")]
+    strategy: Option<PathBuf>,
+    /// Change one value of the config; may be given again.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    sets: Vec<String>,
+}
+
+impl ConfigArgs {
+    fn load(&self, out: Option<PathBuf>) -> Result<Config, Faults> {
+        let options = LoadOptions { sets: self.sets.clone(), strategy: self.strategy.clone(), out };
+        config::load(&self.config, &options)
+    }
+}
+
+#[derive(Args)]
+struct OutputArgs {
+    /// Where the results go; output.dir of the config if not given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace results that are there.
+    #[arg(long)]
+    force: bool,
+    /// Print summary.json instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args)]
+struct ValidateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Seed of the synthetic market.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Take this shared object instead of the example market maker.
+    #[arg(long, value_name = "PATH.so")]
+    strategy: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => match args.config.load(args.output.out.clone()) {
+            Ok(config) => {
+                let path = args.config.config.display().to_string();
+                execute(&config, &args.output, path, false)
+            }
+            Err(faults) => invalid(&faults),
+        },
+        Command::Validate(args) => match args.config.load(None) {
+            Ok(config) => validate(&config),
+            Err(faults) => invalid(&faults),
+        },
+        Command::Demo(args) => {
+            let out = args.output.out.clone().unwrap_or_else(|| "out/demo".into());
+            let options = LoadOptions {
+                sets: vec![format!("data.synth.seed={}", args.seed)],
+                strategy: args.strategy.clone(),
+                out: Some(out),
+            };
+            match demo::config(&options) {
+                Ok(config) => {
+                    // The demo's own directory is its to replace; one that was named is not.
+                    let force = args.output.force || args.output.out.is_none();
+                    let output = OutputArgs { force, ..args.output };
+                    execute(&config, &output, "configs/demo.yaml (built in)".into(), true)
+                }
+                Err(faults) => invalid(&faults),
+            }
+        }
+        Command::Schema { what: SchemaOf::Config } => {
+            println!("{:#}", config::schema::document());
+            ExitCode::SUCCESS
+        }
+        Command::Version { json } => {
+            if json {
+                println!("{:#}", invocation::build(None));
+            } else {
+                println!("bt-host {} ({})", BUILD.version, BUILD.commit_text());
+            }
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: bool) -> ExitCode {
+    let options = Options {
+        force: output.force,
+        progress: if output.quiet { Mode::Quiet } else { Mode::Auto },
+        config_path,
+        extra: &|dir| if is_demo { demo::write_tape(config, dir) } else { Ok(()) },
+    };
+    let finished = match run::run(config, &options) {
+        Ok(finished) => finished,
+        Err(error) => return failed(&error),
+    };
+    if output.json {
+        print!("{}", summary::text(&finished.result));
+        return ExitCode::SUCCESS;
+    }
+    if is_demo {
+        println!("The synthetic market (left) beside TXF as recorded on two days (right):\n");
+        println!("{}", demo::profile_text(config));
+    }
+    let dir = finished.dir.display().to_string();
+    print!("{}", table::render(&finished.result, finished.speed, &dir));
+    ExitCode::SUCCESS
+}
+
+/// Checks what a run would meet before its first row.
+fn validate(config: &Config) -> ExitCode {
+    match run::check(config) {
+        Ok(told) => {
+            told.iter().for_each(|line| println!("{line}"));
+            println!("{}: the config is valid", config.name);
+            ExitCode::SUCCESS
+        }
+        Err(errors) => {
+            errors.iter().for_each(|error| eprintln!("error: {error}"));
+            ExitCode::from(errors.first().map_or(1, RunError::exit_code))
+        }
+    }
+}
+
+fn invalid(faults: &Faults) -> ExitCode {
+    eprint!("{faults}");
+    ExitCode::from(3)
+}
+
+fn failed(error: &RunError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(error.exit_code())
+}

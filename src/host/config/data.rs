@@ -1,0 +1,325 @@
+//! Where the rows come from, which span of them, and how they are read.
+//!
+//! Invariants: exactly one source; the span `[from_ns, to_ns)` is in UTC ns; a password is named, never written.
+//! Paths are relative to the file that holds them.
+
+use super::fault::SECRET_KEYS;
+use super::glob;
+use super::reader::{Cursor, Map};
+use super::scalar::{self, Edge};
+use super::session;
+use btcore::feed::FeedConfig;
+use btcore::wire::limits::LATENCY_NS_MAX;
+use jiff::tz::TimeZone;
+use std::path::{Path, PathBuf};
+
+/// Rows of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSpec {
+    /// Where they come from.
+    pub source: SourceSpec,
+    /// First instant, ns.
+    pub from_ns: i64,
+    /// First instant after the last, ns.
+    pub to_ns: i64,
+    /// The source's stamps lie on this grid after rounding, ns; 1 for exact stamps.
+    pub ts_grid_ns: i64,
+    /// Skip and count rows that cannot be read, instead of stopping at the first.
+    pub malformed_skip: bool,
+    /// Rules of the feed.
+    pub feed: FeedConfig,
+    /// Rows read at a time. No result depends on it.
+    pub chunk_rows: usize,
+}
+
+/// A source of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSpec {
+    /// Parquet files, in the order of their names.
+    Parquet {
+        /// Files, globs resolved.
+        files: Vec<PathBuf>,
+    },
+    /// A ClickHouse table.
+    ClickHouse(Server, String),
+    /// The synthetic exchange.
+    Synth {
+        /// Name of the flow's preset.
+        preset: String,
+        /// Seed of the flow.
+        seed: u64,
+    },
+}
+
+/// A ClickHouse server and how to get in.
+#[derive(Clone, PartialEq)]
+pub struct Server {
+    /// Address, `http://host:8123`.
+    pub url: String,
+    /// Database.
+    pub database: String,
+    /// User.
+    pub user: String,
+    /// Where the password is found.
+    pub password: PasswordFrom,
+}
+
+/// Where a password is found. The password itself is read when it is needed and never kept in the config.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PasswordFrom {
+    /// There is none.
+    None,
+    /// In an environment variable.
+    Env(String),
+    /// In a file, first line.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}) as {}", self.url, self.database, self.user)
+    }
+}
+
+impl PasswordFrom {
+    /// Reads the password.
+    ///
+    /// # Errors
+    /// A sentence that names the variable or file, never its content.
+    pub fn read(&self) -> Result<String, String> {
+        match self {
+            PasswordFrom::None => Ok(String::new()),
+            PasswordFrom::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} (password_env) is not set")),
+            PasswordFrom::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.lines().next().unwrap_or_default().to_owned())
+                .map_err(|error| format!("password_file {}: {error}", path.display())),
+        }
+    }
+}
+
+/// Reads `data`. `base` is the directory of the file that is being read.
+pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
+    let map = at.map()?;
+    let source = read_source(&map, base);
+    let zone_name =
+        map.get("time_zone").map_or(Some("UTC".into()), |at| session::time_zone_name(&at));
+    let span = read_span(&map, zone_name.as_deref());
+    let ts_grid_ns = map.get("ts_grid_ns").map_or(Some(1), |at| at.int(1..=60_000_000_000));
+    let malformed_skip = map
+        .get("malformed")
+        .map_or(Some(false), |at| at.choice(&[("fail", false), ("skip", true)]));
+    let feed = read_feed(&map);
+    let chunk_rows = map.get("chunk_rows").map_or(Some(65_536), |at| at.count(1..=16_777_216));
+    map.finish();
+    let (from_ns, to_ns) = span?;
+    Some(DataSpec {
+        source: source?,
+        from_ns,
+        to_ns,
+        ts_grid_ns: ts_grid_ns?,
+        malformed_skip: malformed_skip?,
+        feed: feed?,
+        chunk_rows: chunk_rows?,
+    })
+}
+
+fn read_feed(map: &Map<'_>) -> Option<FeedConfig> {
+    let default = FeedConfig::default();
+    let trade_first = map.get("trade_first").map_or(Some(default.trade_first), |at| at.boolean());
+    let reorder =
+        map.get("reorder").map_or(Some(default.reorder_ns), |at| at.duration(0..=LATENCY_NS_MAX));
+    let reorder_rows = map
+        .get("reorder_rows_max")
+        .map_or(Some(default.reorder_rows_max), |at| at.count(2..=16_777_216));
+    let drop_exact = map.get("duplicates").map_or(Some(default.drop_exact_duplicates), |at| {
+        at.choice(&[("keep", false), ("drop_exact", true)])
+    });
+    let window =
+        map.get("window_rows").map_or(Some(default.window_rows), |at| at.count(64..=1 << 28));
+    Some(FeedConfig {
+        trade_first: trade_first?,
+        reorder_ns: reorder?,
+        reorder_rows_max: reorder_rows?,
+        drop_exact_duplicates: drop_exact?,
+        window_rows: window?,
+    })
+}
+
+fn read_span(map: &Map<'_>, zone: Option<&str>) -> Option<(i64, i64)> {
+    let from = map.need("from").and_then(read_edge);
+    let to = map.need("to").and_then(read_edge);
+    let zone = TimeZone::get(zone?).ok()?;
+    let ((from_at, from), (to_at, to)) = (from?, to?);
+    let too_far = "lies beyond the years that fit in nanoseconds (1678 to 2261)";
+    let start = match from {
+        Edge::Day(day) => scalar::day_start_ns(day, &zone),
+        Edge::Instant(instant) => scalar::instant_ns(instant),
+    };
+    let end = match to {
+        Edge::Day(day) => day.tomorrow().ok().and_then(|next| scalar::day_start_ns(next, &zone)),
+        Edge::Instant(instant) => scalar::instant_ns(instant),
+    };
+    if start.is_none() {
+        from_at.fault(too_far, "");
+    }
+    if end.is_none() {
+        to_at.fault(too_far, "");
+    }
+    let (start, end) = (start?, end?);
+    if start >= end {
+        let (from, to) = (from_at.text()?, to_at.text()?);
+        to_at.fault(
+            format!("`to` ({to}) does not lie after `from` ({from})"),
+            "a date includes its whole day",
+        );
+        return None;
+    }
+    Some((start, end))
+}
+
+fn read_edge(at: Cursor<'_>) -> Option<(Cursor<'_>, Edge)> {
+    let edge = at.text().and_then(|text| at.take(scalar::edge(text)))?;
+    Some((at, edge))
+}
+
+fn read_source(map: &Map<'_>, base: &Path) -> Option<SourceSpec> {
+    let (parquet, clickhouse, synth) =
+        (map.get("parquet"), map.get("clickhouse"), map.get("synth"));
+    let given: Vec<&Cursor<'_>> = [&parquet, &clickhouse, &synth].into_iter().flatten().collect();
+    match given.as_slice() {
+        [] => {
+            map.fault("no source of rows", "give one of `parquet`, `clickhouse`, `synth`");
+            return None;
+        }
+        [_] => {}
+        [first, others @ ..] => {
+            for other in others {
+                other.fault(
+                    format!("a run has one source, and `{}` is given already", first.path),
+                    "remove one of them",
+                );
+            }
+        }
+    }
+    // Each is read even when there are too many, so that their own faults are told too.
+    let parquet = parquet.map(|at| read_parquet(&at, base));
+    let clickhouse = clickhouse.map(|at| read_clickhouse(&at, base));
+    let synth = synth.map(|at| read_synth(&at));
+    match (parquet, clickhouse, synth) {
+        (Some(source), None, None) | (None, Some(source), None) | (None, None, Some(source)) => {
+            source
+        }
+        _ => None,
+    }
+}
+
+fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<SourceSpec> {
+    let map = at.map()?;
+    let list = map.need("files").and_then(|at| at.list_some());
+    map.finish();
+    let mut files = Vec::new();
+    let mut whole = true;
+    for item in list? {
+        let Some(pattern) = item.name() else {
+            whole = false;
+            continue;
+        };
+        match glob::expand(base, &pattern) {
+            Ok(found) if found.is_empty() => {
+                let (message, help) = if glob::is_pattern(&pattern) {
+                    (format!("no file matches `{pattern}`"), "")
+                } else {
+                    (
+                        format!("there is no file `{pattern}`"),
+                        "paths are relative to the config's own directory",
+                    )
+                };
+                item.fault(message, help);
+                whole = false;
+            }
+            Ok(found) => files.extend(found),
+            Err(error) => {
+                item.fault(format!("`{pattern}`: {error}"), "");
+                whole = false;
+            }
+        }
+    }
+    files.sort();
+    if let Some(pair) = files.windows(2).find(|pair| pair[0] == pair[1]) {
+        at.fault(format!("{} is named twice", pair[0].display()), "each row would be read twice");
+        whole = false;
+    }
+    whole.then_some(SourceSpec::Parquet { files })
+}
+
+fn read_clickhouse(at: &Cursor<'_>, base: &Path) -> Option<SourceSpec> {
+    let map = at.map()?;
+    let server = read_server(&map, base, "hft");
+    let table = map.get("table").map_or(Some("market_data".into()), |at| identifier(&at));
+    map.finish();
+    Some(SourceSpec::ClickHouse(server?, table?))
+}
+
+fn read_synth(at: &Cursor<'_>) -> Option<SourceSpec> {
+    let map = at.map()?;
+    let presets = crate::config::SYNTH_PRESETS.map(|name| (name, name));
+    let preset = map.get("preset").map_or(Some("txf"), |at| at.choice(&presets));
+    let seed = map.get("seed").map_or(Some(1), |at| at.seed());
+    map.finish();
+    Some(SourceSpec::Synth { preset: preset?.into(), seed: seed? })
+}
+
+/// Reads the keys that say where a server is.
+pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server> {
+    let url = map.need("url").and_then(|at| address(&at));
+    let database = map.get("database").map_or(Some(database.into()), |at| identifier(&at));
+    let user = map.get("user").map_or(Some("default".into()), |at| at.name());
+    let password = match (map.get("password_env"), map.get("password_file")) {
+        (None, None) => Some(PasswordFrom::None),
+        (Some(env), None) => env.name().map(PasswordFrom::Env),
+        (None, Some(file)) => file.name().map(|path| PasswordFrom::File(base.join(path))),
+        (Some(_), Some(file)) => {
+            file.fault("`password_env` and `password_file` exclude each other", "keep one of them");
+            None
+        }
+    };
+    Some(Server { url: url?, database: database?, user: user?, password: password? })
+}
+
+fn address(at: &Cursor<'_>) -> Option<String> {
+    let text = at.name()?;
+    if text.starts_with("https://") {
+        at.fault(
+            "https is not built into this program",
+            "give the server's plain HTTP port, or a local proxy",
+        );
+        return None;
+    }
+    let Some(rest) = text.strip_prefix("http://") else {
+        at.fault("an address begins with http://", "ClickHouse's HTTP port is 8123 by default");
+        return None;
+    };
+    if rest.contains('@') || SECRET_KEYS.iter().any(|key| rest.contains(key)) {
+        at.fault(
+            "an address must not carry a user or password",
+            "use `user` with `password_env` or `password_file`",
+        );
+        return None;
+    }
+    Some(text.trim_end_matches('/').into())
+}
+
+/// A name that may stand in a query unquoted.
+fn identifier(at: &Cursor<'_>) -> Option<String> {
+    let name = at.name()?;
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !plain || name.as_bytes()[0].is_ascii_digit() {
+        at.fault(
+            format!("`{name}` is not a plain name"),
+            "letters, digits and _ only, not beginning with a digit",
+        );
+        return None;
+    }
+    Some(name)
+}

@@ -1,0 +1,304 @@
+//! The config of a run: read from YAML or JSON, checked whole, all faults told at once.
+//!
+//! Invariants: a [`Config`] that exists is valid; prices, money and rates were never floats; secrets are named
+//! and never held. Paths are relative to the file that holds them, except `output.dir`, which is relative to
+//! the working directory like `--out`. Cost: milliseconds.
+
+pub mod data;
+pub mod effective;
+pub mod fault;
+mod glob;
+pub mod instrument;
+pub mod lane;
+pub mod reader;
+pub mod scalar;
+pub mod schema;
+pub mod session;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+
+use data::{DataSpec, Server};
+use fault::{Fault, Faults, SourceText};
+use instrument::InstrumentSpec;
+use lane::{LaneOptions, LaneSpec};
+use reader::{Collector, Cursor, Map};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The version of the config's format.
+pub const VERSION: i64 = 1;
+
+/// Names of the synthetic exchange's presets.
+pub const SYNTH_PRESETS: [&str; 3] = ["txf", "queue_heavy", "thin"];
+
+/// A valid config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Name of the run, for tables and paths.
+    pub name: String,
+    /// Rows.
+    pub data: DataSpec,
+    /// Instruments, sorted by the bytes of their symbols, sessions resolved.
+    pub instruments: Vec<InstrumentSpec>,
+    /// Lanes, at least one.
+    pub lanes: Vec<LaneSpec>,
+    /// Where results go.
+    pub output: OutputSpec,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputSpec {
+    /// Directory of the result files.
+    pub dir: PathBuf,
+    /// A ClickHouse that gets a copy of the headline and the time series.
+    pub clickhouse: Option<ClickHouseOutput>,
+}
+
+/// A ClickHouse that results are written to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClickHouseOutput {
+    /// Server and database.
+    pub server: Server,
+    /// Make the database and the tables if they are not there.
+    pub create: bool,
+}
+
+/// What the command line adds to a config.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// `--set a.b=1`, in order.
+    pub sets: Vec<String>,
+    /// `--strategy`: the code of every strategy.
+    pub strategy: Option<PathBuf>,
+    /// `--out`.
+    pub out: Option<PathBuf>,
+}
+
+/// Reads and checks a config file.
+///
+/// # Errors
+/// Every fault of the config, with its place.
+pub fn load(path: &Path, options: &LoadOptions) -> Result<Config, Faults> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let base = path.parent().unwrap_or(Path::new(""));
+            parse(SourceText { name, text }, base, options).0
+        }
+        Err(error) => Err(Faults {
+            sources: vec![SourceText { name, text: String::new() }],
+            sets: Vec::new(),
+            list: vec![Fault {
+                place: None,
+                path: String::new(),
+                message: format!("the config cannot be read: {error}"),
+                help: String::new(),
+            }],
+        }),
+    }
+}
+
+/// Checks a config that is in memory; also gives every key path that was looked for.
+pub fn parse(
+    source: SourceText,
+    base: &Path,
+    options: &LoadOptions,
+) -> (Result<Config, Faults>, BTreeSet<String>) {
+    let mut faults = Faults { sources: vec![source], sets: options.sets.clone(), list: Vec::new() };
+    let mut tree = match tree::parse(&faults.sources[0].text, 0) {
+        Ok(tree) => tree,
+        Err(fault) => {
+            faults.list.push(syntax(fault));
+            return (Err(faults), BTreeSet::new());
+        }
+    };
+    let collector = Collector::default();
+    for (index, word) in options.sets.iter().enumerate() {
+        let done = match word.split_once('=') {
+            Some((path, value)) => tree::set(&mut tree, index, path.trim(), value),
+            None => Err("write it as key.path=value".into()),
+        };
+        if let Err(message) = done {
+            collector.note(tree::Place::Set { index }, "", message, "");
+        }
+    }
+    let instruments_file = read_instruments_file(&tree, base, &mut faults.sources, &collector);
+    let config = read(&tree, instruments_file.as_ref(), base, options, &collector);
+    let asked = collector.asked();
+    faults.list = collector.into_faults();
+    match config {
+        Some(config) if faults.list.is_empty() => (Ok(config), asked),
+        _ => {
+            debug_assert!(!faults.list.is_empty(), "Invariant: what is refused has a fault");
+            (Err(faults), asked)
+        }
+    }
+}
+
+fn syntax(fault: tree::SyntaxFault) -> Fault {
+    Fault {
+        place: fault.place,
+        path: String::new(),
+        message: fault.message,
+        help: "this is not YAML; nothing else was checked".into(),
+    }
+}
+
+/// Reads the tree of `instruments_file`, if the config names one that can be read.
+fn read_instruments_file(
+    tree: &tree::Node,
+    base: &Path,
+    sources: &mut Vec<SourceText>,
+    collector: &Collector,
+) -> Option<tree::Node> {
+    let tree::Value::Map(entries) = &tree.value else { return None };
+    let entry = entries.iter().find(|entry| entry.key == "instruments_file")?;
+    let at = Cursor::root(&entry.node, "instruments_file", collector);
+    let name = at.name()?;
+    let text = match std::fs::read_to_string(base.join(&name)) {
+        Ok(text) => text,
+        Err(error) => {
+            at.fault(
+                format!("`{name}` cannot be read: {error}"),
+                "paths are relative to the config's own directory",
+            );
+            return None;
+        }
+    };
+    let parsed = tree::parse(&text, sources.len());
+    sources.push(SourceText { name: base.join(&name).display().to_string(), text });
+    match parsed {
+        Ok(node) => Some(node),
+        Err(fault) => {
+            collector.note(
+                fault.place.unwrap_or(entry.node.place),
+                "",
+                fault.message,
+                "this file is not YAML",
+            );
+            None
+        }
+    }
+}
+
+fn read(
+    tree: &tree::Node,
+    instruments_file: Option<&tree::Node>,
+    base: &Path,
+    options: &LoadOptions,
+    collector: &Collector,
+) -> Option<Config> {
+    let root = Cursor::root(tree, "", collector);
+    let map = root.map()?;
+    read_version(&map);
+    let name = map.need("name").and_then(|at| run_name(&at));
+    let data = map.need("data").and_then(|at| data::read(&at, base));
+    let instruments = read_instruments(&map, instruments_file, collector);
+    let options_lane = LaneOptions { base, code: options.strategy.as_deref() };
+    let lanes = lane::read(&map, name.as_deref().unwrap_or("lane"), options_lane);
+    let output = read_output(&map, name.as_deref(), base, options);
+    let data_spec = data.as_ref();
+    let instruments = instruments.and_then(|list| resolve(list, data_spec, &map));
+    map.finish();
+    let (data, instruments) = (data?, instruments?);
+    Some(Config { name: name?, data, instruments, lanes: lanes?, output: output? })
+}
+
+fn read_version(map: &Map<'_>) {
+    if let Some(at) = map.need("version")
+        && let Some(version) = at.int(i64::MIN..=i64::MAX)
+        && version != VERSION
+    {
+        at.fault(format!("this program reads version {VERSION}, found {version}"), "");
+    }
+}
+
+/// A name that can be a directory's.
+fn run_name(at: &Cursor<'_>) -> Option<String> {
+    let name = at.name()?;
+    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !plain || name.starts_with('.') {
+        at.fault(
+            format!("`{name}` cannot name a run"),
+            "letters, digits, - _ and . only; it names a directory",
+        );
+        return None;
+    }
+    Some(name)
+}
+
+fn read_instruments(
+    map: &Map<'_>,
+    file: Option<&tree::Node>,
+    collector: &Collector,
+) -> Option<Vec<InstrumentSpec>> {
+    let inline = map.get("instruments");
+    let named = map.get("instruments_file");
+    match (inline, named) {
+        (Some(at), None) => instrument::read_list(&at),
+        (None, Some(_)) => {
+            let root = Cursor::root(file?, "", collector);
+            let map = root.map()?;
+            let list = map.need("instruments").and_then(|at| instrument::read_list(&at));
+            map.finish();
+            list
+        }
+        (Some(_), Some(at)) => {
+            at.fault("`instruments` and `instruments_file` exclude each other", "keep one of them");
+            None
+        }
+        (None, None) => {
+            map.fault("no instruments", "give `instruments`, or `instruments_file`");
+            None
+        }
+    }
+}
+
+/// Sorts the instruments and fills in their sessions for the run's span.
+fn resolve(
+    mut list: Vec<InstrumentSpec>,
+    data: Option<&DataSpec>,
+    map: &Map<'_>,
+) -> Option<Vec<InstrumentSpec>> {
+    list.sort_by(|a, b| a.instrument.symbol.as_bytes().cmp(b.instrument.symbol.as_bytes()));
+    let data = data?;
+    let mut whole = true;
+    for spec in &mut list {
+        match session::resolve(&spec.sessions, data.from_ns, data.to_ns) {
+            Ok(sessions) => spec.instrument.sessions = sessions,
+            Err(message) => {
+                map.fault(format!("sessions of `{}`: {message}", spec.instrument.symbol), "");
+                whole = false;
+            }
+        }
+    }
+    whole.then_some(list)
+}
+
+fn read_output(
+    map: &Map<'_>,
+    name: Option<&str>,
+    base: &Path,
+    options: &LoadOptions,
+) -> Option<OutputSpec> {
+    let default = PathBuf::from("out").join(name.unwrap_or("run"));
+    let Some(at) = map.get("output") else {
+        let dir = options.out.clone().unwrap_or(default);
+        return Some(OutputSpec { dir, clickhouse: None });
+    };
+    let map = at.map()?;
+    let dir = map.get("dir").map_or(Some(default), |at| at.name().map(PathBuf::from));
+    let clickhouse = match map.get("clickhouse") {
+        None => Some(None),
+        Some(at) => at.map().and_then(|map| {
+            let server = data::read_server(&map, base, "btcore");
+            let create = map.get("create").map_or(Some(false), |at| at.boolean());
+            map.finish();
+            Some(Some(ClickHouseOutput { server: server?, create: create? }))
+        }),
+    };
+    map.finish();
+    Some(OutputSpec { dir: options.out.clone().or(dir)?, clickhouse: clickhouse? })
+}

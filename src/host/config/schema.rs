@@ -1,0 +1,386 @@
+//! The JSON Schema of the config, for editors: shapes and one sentence for each key.
+//!
+//! Invariants: these types are never read into; the reader modules are. A test holds the two key for key.
+//! Exact decimals and durations are texts or numbers, see [`Decimal`] and [`Duration`].
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The schema as a document.
+pub fn document() -> serde_json::Value {
+    schemars::schema_for!(RunConfig).to_value()
+}
+
+/// Declares types that only describe.
+macro_rules! shape {
+    ($($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$meta])*
+            #[derive(JsonSchema)]
+            #[serde(deny_unknown_fields)]
+            #[expect(dead_code, reason = "described, never made")]
+            struct $name { $($(#[$field_meta])* $field: $type,)* }
+        )*
+    };
+}
+
+/// Declares a word out of a few.
+macro_rules! words {
+    ($($(#[$meta:meta])* enum $name:ident { $($word:ident,)* })*) => {
+        $(
+            $(#[$meta])*
+            #[derive(JsonSchema)]
+            #[serde(rename_all = "snake_case")]
+            #[expect(dead_code, reason = "described, never made")]
+            enum $name { $($word,)* }
+        )*
+    };
+}
+
+/// Declares a scalar with a pattern.
+macro_rules! scalar {
+    ($name:ident, $types:tt, $pattern:literal, $text:literal) => {
+        struct $name;
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                false
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": $types, "pattern": $pattern, "description": $text })
+            }
+        }
+    };
+}
+
+scalar!(
+    Decimal,
+    ["string", "number"],
+    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$",
+    "An exact decimal. Never goes through a float; quote it where other tools rewrite the file."
+);
+scalar!(
+    Duration,
+    ["string", "integer"],
+    r"^(0|[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
+    "A duration with its unit: 36ms, 250us, 1.5s; or 0."
+);
+scalar!(
+    Edge,
+    "string",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?$",
+    "A date in data.time_zone, or an RFC 3339 instant with its offset."
+);
+scalar!(
+    Clock,
+    "string",
+    r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?(\+1)?$",
+    "A clock time; +1 is the next day. Quote it."
+);
+scalar!(Date, "string", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "A date.");
+scalar!(
+    Word,
+    ["string", "number"],
+    r"^\S+$",
+    "A word without spaces; numbers are taken as written, 0050 included."
+);
+scalar!(
+    Param,
+    ["string", "number"],
+    "",
+    "A whole number, a number, or a text. Quotes make a text."
+);
+scalar!(Seed, ["string", "integer"], r"^[0-9]+$", "A whole number from 0 to 2^64-1.");
+
+shape! {
+    /// A run of btcore: rows of a span, through lanes of strategies, to results.
+    struct RunConfig {
+        /// Version of this format.
+        #[schemars(range(min = 1, max = 1))]
+        version: u32,
+        /// Name of the run; names its output directory.
+        name: String,
+        /// Rows: where from, which span, how they are read.
+        data: Data,
+        /// Instruments. Excludes `instruments_file`.
+        instruments: Option<Vec<Instrument>>,
+        /// A file that holds `instruments`, relative to this one.
+        instruments_file: Option<String>,
+        /// Lanes, each one simulated trader. Excludes the lane keys at this level.
+        lanes: Option<Vec<Lane>>,
+        /// Strategies of the only lane.
+        strategies: Option<Vec<Strategy>>,
+        /// Latency of the only lane.
+        latency: Option<Latency>,
+        /// Seed of the only lane's draws. Default 0.
+        seed: Option<Seed>,
+        /// Capital of the only lane, in the account's currency.
+        capital: Option<Decimal>,
+        /// Grid of the only lane's equity samples. Default 60s.
+        timeseries: Option<Duration>,
+        /// Sizes of the only lane's slabs. No result depends on them.
+        capacity: Option<Capacity>,
+        /// Where results go.
+        output: Option<Output>,
+    }
+
+    /// Rows of the run. Give exactly one of parquet, clickhouse, synth.
+    struct Data {
+        /// Parquet files.
+        parquet: Option<Parquet>,
+        /// A ClickHouse table.
+        clickhouse: Option<ClickHouse>,
+        /// The synthetic exchange.
+        synth: Option<Synth>,
+        /// Beginning of the span, inclusive.
+        from: Edge,
+        /// End of the span: a date includes its whole day, an instant is exclusive.
+        to: Edge,
+        /// Time zone of the dates above. Default UTC.
+        time_zone: Option<String>,
+        /// Stamps lie on this grid after rounding, ns. Default 1, exact.
+        #[schemars(range(min = 1, max = 60_000_000_000_i64))]
+        ts_grid_ns: Option<i64>,
+        /// What to do with rows that cannot be read. Default fail.
+        malformed: Option<Malformed>,
+        /// At one stamp, trades come before books. Default true.
+        trade_first: Option<bool>,
+        /// How far back in time a row may lie behind the newest one of its source. Default 0.
+        reorder: Option<Duration>,
+        /// Rows that may be held back while their order is open.
+        #[schemars(range(min = 2, max = 16_777_216))]
+        reorder_rows_max: Option<u32>,
+        /// What to do with rows that equal another in every column, sequence number included. Default drop_exact.
+        duplicates: Option<Duplicates>,
+        /// Rows read at a time. No result depends on it.
+        #[schemars(range(min = 1, max = 16_777_216))]
+        chunk_rows: Option<u32>,
+        /// Rows of the replay window; at least twice what arrives within the longest feed latency.
+        #[schemars(range(min = 64, max = 268_435_456))]
+        window_rows: Option<u32>,
+    }
+
+    /// Parquet files.
+    struct Parquet {
+        /// Paths relative to this file; * and ? match within one step.
+        files: Vec<String>,
+    }
+
+    /// A ClickHouse table to read.
+    struct ClickHouse {
+        /// Address, http://host:8123.
+        url: String,
+        /// Database. Default hft.
+        database: Option<String>,
+        /// Table. Default market_data.
+        table: Option<String>,
+        /// User. Default default.
+        user: Option<String>,
+        /// Environment variable that holds the password.
+        password_env: Option<String>,
+        /// File that holds the password in its first line.
+        password_file: Option<String>,
+    }
+
+    /// The synthetic exchange: one stream of rows for each instrument.
+    struct Synth {
+        /// The order flow. Default txf.
+        preset: Option<SynthPreset>,
+        /// Seed of the flow. Default 1.
+        seed: Option<Seed>,
+    }
+
+    /// An instrument.
+    struct Instrument {
+        /// Symbol, as in the source.
+        symbol: Word,
+        /// Exchange, for tables.
+        exchange: Option<Word>,
+        /// Tick size at every price. Excludes `ladder`.
+        tick: Option<Decimal>,
+        /// Tick sizes by price: [from, tick] steps. Excludes `tick`.
+        ladder: Option<Vec<(Decimal, Decimal)>>,
+        /// Money of one lot for one quote unit.
+        multiplier: Decimal,
+        /// Units of the source's quantities in one lot. Default 1.
+        #[schemars(range(min = 1, max = 1_000_000_000))]
+        lot: Option<u64>,
+        /// Levels a side of the source shows at most. Default 5.
+        #[schemars(range(min = 1, max = 5))]
+        depth_max: Option<u8>,
+        /// Lowest and highest legal order price.
+        price_limits: Option<PriceLimits>,
+        /// Largest quantity of one order, lots.
+        #[schemars(range(min = 1))]
+        order_qty_max: Option<u32>,
+        /// Prices of zero and below are prices (spreads), not sentinels. Default false.
+        negative_prices: Option<bool>,
+        /// Sessions: the name of a preset, or windows.
+        sessions: SessionsOrPreset,
+        /// Fees and taxes. Default none.
+        fees: Option<Vec<Fee>>,
+    }
+
+    /// Price limits.
+    struct PriceLimits {
+        /// Lowest.
+        down: Option<Decimal>,
+        /// Highest.
+        up: Option<Decimal>,
+    }
+
+    /// Sessions on the venue's own clock, Monday to Friday.
+    struct Sessions {
+        /// A known venue. Excludes time_zone and list.
+        preset: Option<SessionPreset>,
+        /// IANA name of the venue's clock.
+        time_zone: Option<String>,
+        /// Windows of a day.
+        list: Option<Vec<Window>>,
+        /// Days without a session.
+        holidays: Option<Vec<Date>>,
+    }
+
+    /// A session window.
+    struct Window {
+        /// First instant.
+        open: Clock,
+        /// First instant after the session.
+        close: Clock,
+        /// Trading day it belongs to. Default same.
+        trading_day: Option<TradingDay>,
+    }
+
+    /// A fee or tax. Give exactly one of per_lot, rate.
+    struct Fee {
+        /// Name for tables.
+        name: String,
+        /// Money for each lot.
+        per_lot: Option<Decimal>,
+        /// Share of the value.
+        rate: Option<Decimal>,
+        /// What the rate applies to: one lot's value, rounded for each lot, or the fill's. Default value_per_lot.
+        base: Option<FeeBase>,
+        /// Fills it applies to. Default both.
+        side: Option<FeeSide>,
+        /// Rounding to `unit`. Default half_up.
+        round: Option<Round>,
+        /// Unit of rounding, money. Default 0.000001.
+        unit: Option<Decimal>,
+    }
+
+    /// One simulated trader.
+    struct Lane {
+        /// Name for tables.
+        name: String,
+        /// Its strategies.
+        strategies: Vec<Strategy>,
+        /// Its latency.
+        latency: Latency,
+        /// Seed of its draws. Default 0.
+        seed: Option<Seed>,
+        /// Capital, in the account's currency.
+        capital: Decimal,
+        /// Grid of equity samples. Default 60s.
+        timeseries: Option<Duration>,
+        /// Sizes of its slabs. No result depends on them.
+        capacity: Option<Capacity>,
+    }
+
+    /// A strategy.
+    struct Strategy {
+        /// Name for tables.
+        name: String,
+        /// Shared object, relative to this file, or builtin:market_maker. `--strategy` takes its place.
+        path: Option<String>,
+        /// Parameters.
+        params: Option<BTreeMap<String, Param>>,
+    }
+
+    /// Latency of each leg, 0 to 1h.
+    struct Latency {
+        /// Exchange to strategy, market rows.
+        feed: Duration,
+        /// Strategy to exchange, new orders.
+        submit: Duration,
+        /// Strategy to exchange, amends.
+        amend: Duration,
+        /// Strategy to exchange, cancels.
+        cancel: Duration,
+        /// Exchange to strategy, reports and fills.
+        response: Duration,
+    }
+
+    /// Sizes of a lane's slabs.
+    struct Capacity {
+        /// Orders alive at once.
+        #[schemars(range(min = 1, max = 65_536))]
+        orders_live: Option<u32>,
+        /// Requests, and separately reports, in flight.
+        #[schemars(range(min = 1, max = 1_048_576))]
+        in_flight: Option<u32>,
+        /// Timers set at once.
+        #[schemars(range(min = 1, max = 1_048_576))]
+        timers: Option<u32>,
+        /// Output rows of each kind between two drains.
+        #[schemars(range(min = 1, max = 16_777_216))]
+        records: Option<u32>,
+    }
+
+    /// Where results go.
+    struct Output {
+        /// Directory, relative to the working directory. Default out/NAME.
+        dir: Option<String>,
+        /// A ClickHouse that gets the headline and the time series.
+        clickhouse: Option<OutputClickHouse>,
+    }
+
+    /// A ClickHouse to write to.
+    struct OutputClickHouse {
+        /// Address, http://host:8123.
+        url: String,
+        /// Database. Default btcore.
+        database: Option<String>,
+        /// User. Default default.
+        user: Option<String>,
+        /// Environment variable that holds the password.
+        password_env: Option<String>,
+        /// File that holds the password in its first line.
+        password_file: Option<String>,
+        /// Make the database and tables if they are not there. Default false.
+        create: Option<bool>,
+    }
+}
+
+words! {
+    /// What to do with rows that cannot be read.
+    enum Malformed { Fail, Skip, }
+    /// What to do with equal rows.
+    enum Duplicates { Keep, DropExact, }
+    /// An order flow.
+    enum SynthPreset { Txf, QueueHeavy, Thin, }
+    /// A venue's sessions.
+    enum SessionPreset { Always, TaifexIndex, Twse, }
+    /// The trading day of a window.
+    enum TradingDay { Same, Next, }
+    /// What a rate applies to.
+    enum FeeBase { ValuePerLot, ValuePerFill, }
+    /// Fills that a fee applies to.
+    enum FeeSide { Both, Buy, Sell, }
+    /// Rounding of a fee.
+    enum Round { Down, HalfUp, Up, }
+}
+
+/// The name of a preset, or windows.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "described, never made")]
+enum SessionsOrPreset {
+    /// A known venue.
+    Preset(SessionPreset),
+    /// Windows.
+    Windows(Sessions),
+}

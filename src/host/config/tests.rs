@@ -1,0 +1,302 @@
+//! Holds the reader to its word: every fault at once with its exact place, the schema key for key, the hash
+//! stable, secrets out of sight.
+
+use super::fault::{Faults, SourceText};
+use super::*;
+use btcore::strategy::Param;
+use btcore::wire::{FeeBase, Rounding, TickStep};
+
+const GOOD: &str = r#"version: 1
+name: txf-maker
+data:
+  synth: { preset: txf, seed: 7 }
+  from: 2026-04-08
+  to: 2026-04-09
+  time_zone: Asia/Taipei
+  ts_grid_ns: 1_000_000
+  reorder: 5ms
+instruments:
+  - symbol: 0050
+    exchange: TWSE
+    ladder: [["0", "0.01"], ["50", 0.05]]
+    multiplier: 1000
+    sessions: twse
+  - symbol: TXFD6
+    tick: 1
+    multiplier: "200"
+    sessions:
+      time_zone: Asia/Taipei
+      list:
+        - { open: "08:45", close: "13:45" }
+        - { open: "15:00", close: "05:00+1", trading_day: next }
+    fees:
+      - { name: commission, per_lot: "60" }
+      - { name: tax, rate: "0.00002", unit: "1" }
+capital: 1000000
+latency: { feed: 0, submit: 36ms, amend: 43ms, cancel: 47ms, response: 250us }
+strategies:
+  - name: maker
+    path: builtin:market_maker
+    params: { qty: 1, skew: 0.5, mode: "7", word: calm }
+"#;
+
+fn try_parse(text: &str, sets: &[&str]) -> Result<Config, Faults> {
+    let source = SourceText { name: "run.yaml".into(), text: text.into() };
+    let options =
+        LoadOptions { sets: sets.iter().map(|s| (*s).into()).collect(), ..LoadOptions::default() };
+    parse(source, Path::new(""), &options).0
+}
+
+fn faults(text: &str, sets: &[&str]) -> Vec<(String, String, String)> {
+    let faults = try_parse(text, sets).expect_err("the config has faults");
+    faults.list.iter().map(|f| (faults.place_text(f), f.path.clone(), f.message.clone())).collect()
+}
+
+#[test]
+fn a_good_config_is_read_exactly() {
+    let config = try_parse(GOOD, &[]).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(config.name, "txf-maker");
+    assert_eq!(config.data.from_ns, 1_775_577_600_000_000_000);
+    assert_eq!(config.data.to_ns - config.data.from_ns, 2 * 86_400_000_000_000);
+    assert_eq!(config.data.feed.reorder_ns, 5_000_000);
+    let [etf, txf] = config.instruments.as_slice() else { panic!() };
+    assert_eq!(etf.instrument.symbol, "0050");
+    let ladder = [
+        TickStep { price_from: 0, tick: 10_000 },
+        TickStep { price_from: 50_000_000, tick: 50_000 },
+    ];
+    assert_eq!(etf.instrument.ticks, ladder);
+    assert_eq!(txf.instrument.multiplier_e6, 200_000_000);
+    assert_eq!(txf.instrument.fees[0].base, FeeBase::PerLot { amount: 60_000_000 });
+    assert_eq!(txf.instrument.fees[1].base, FeeBase::ValuePerLot { rate_e9: 20_000 });
+    assert_eq!(txf.instrument.fees[1].unit, 1_000_000);
+    assert_eq!(txf.instrument.fees[1].rounding, Rounding::HalfUp);
+    let lane = &config.lanes[0];
+    assert_eq!(lane.config.latency.response_ns, 250_000);
+    assert_eq!(lane.config.capital, 1_000_000_000_000);
+    assert_eq!(
+        lane.strategies[0].params,
+        [
+            ("mode".into(), Param::Text("7".into())),
+            ("qty".into(), Param::Int(1)),
+            ("skew".into(), Param::Float(0.5)),
+            ("word".into(), Param::Text("calm".into())),
+        ]
+    );
+    assert_eq!(config.output.dir, Path::new("out/txf-maker"));
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_place() {
+    let text = r#"version: 2
+name: bad run
+data:
+  parquet: { files: ["nothing/*.parquet"] }
+  synth: {}
+  from: 2026-04-09
+  to: 2026-04-08
+  time_zone: Asia/Taipe
+  malformed: skipp
+  chunk_rows: "12"
+instruments:
+  - symbol: TXFD6
+    tick: 0
+    multiplyer: 200
+    multiplier: 200
+    sessions: taifex_index
+  - symbol: TXFD6
+    tick: 0.0000001
+    multiplier: 1e3
+    sessions: { time_zone: Asia/Taipei, list: [{ open: "13:45", close: "08:45" }] }
+    fees: [{ name: tax, rate: 2, base: value_per_lot }]
+capital: 0
+latency: { feed: 0, submit: 2h, amend: -1ms, cancel: 36 }
+strategies:
+  - name: maker
+    path: ./missing.so
+    params: { on: true }
+    password: hunter2
+"#;
+    let told: Vec<(String, String)> =
+        faults(text, &[]).into_iter().map(|(place, path, _)| (place, path)).collect();
+    let expected = [
+        ("1:10", "version"),
+        ("2:7", "name"),
+        ("4:22", "data.parquet.files[0]"),
+        ("5:10", "data.synth"),
+        ("8:14", "data.time_zone"),
+        ("9:14", "data.malformed"),
+        ("10:15", "data.chunk_rows"),
+        ("13:11", "instruments[0].tick"),
+        ("14:5", "instruments[0].multiplyer"),
+        ("17:13", "instruments[1].symbol"),
+        ("18:11", "instruments[1].tick"),
+        ("19:17", "instruments[1].multiplier"),
+        ("20:48", "instruments[1].sessions.list[0]"),
+        ("21:31", "instruments[1].fees[0].rate"),
+        ("22:10", "capital"),
+        ("23:10", "latency.response"),
+        ("23:29", "latency.submit"),
+        ("23:40", "latency.amend"),
+        ("23:54", "latency.cancel"),
+        ("26:11", "strategies[0].path"),
+        ("27:19", "strategies[0].params.on"),
+        ("28:5", "strategies[0].password"),
+    ];
+    let expected: Vec<(String, String)> =
+        expected.iter().map(|(at, path)| (format!("run.yaml:{at}"), (*path).into())).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn faults_are_shown_with_their_line_and_a_way_out() {
+    let text =
+        GOOD.replace("reorder: 5ms", "reordr: 5ms").replace("capital: 1000000", "capital: -1");
+    let shown = try_parse(&text, &[]).unwrap_err().to_string();
+    let expected = "\
+error: data.reordr: unknown key
+  --> run.yaml:9:3
+  |
+9 |   reordr: 5ms
+  |   ^^^^^^
+  help: did you mean `reorder`?
+
+error: capital: must be above zero
+  --> run.yaml:27:10
+   |
+27 | capital: -1
+   |          ^^
+  help: drawdown and turnover are shares of it
+
+2 faults in run.yaml";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn secrets_never_show() {
+    let text = GOOD.replace(
+        "synth: { preset: txf, seed: 7 }",
+        "clickhouse: { url: \"http://u:hunter2@db:8123\", password: hunter2 }",
+    );
+    let faults = try_parse(&text, &["output.clickhouse.password=hunter2"]).unwrap_err();
+    let shown = faults.to_string();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("password_env"), "{shown}");
+}
+
+#[test]
+fn from_after_to_names_both() {
+    let text = GOOD.replace("to: 2026-04-09", "to: 2026-04-07");
+    let told = faults(&text, &[]);
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].0.as_str(), told[0].1.as_str()), ("run.yaml:6:7", "data.to"));
+}
+
+#[test]
+fn overrides_are_checked_and_named() {
+    let config =
+        try_parse(GOOD, &["data.synth.seed=9", "latency.submit=1ms", "output.dir=x/y"]).unwrap();
+    assert_eq!(config.lanes[0].config.latency.submit_ns, 1_000_000);
+    assert_eq!(config.output.dir, Path::new("x/y"));
+    let told =
+        faults(GOOD, &["latency.submit=2h", "latensy.submit=1ms", "instruments.7.tick=1", "x"]);
+    let places: Vec<&str> = told.iter().map(|t| t.0.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "--set latency.submit=2h",
+            "--set latensy.submit=1ms",
+            "--set instruments.7.tick=1",
+            "--set x"
+        ]
+    );
+}
+
+#[test]
+fn several_lanes_stand_side_by_side() {
+    let at = GOOD.find("capital:").unwrap();
+    let text = format!(
+        "{}lanes:\n{}",
+        &GOOD[..at],
+        ["a", "b"].map(|name| format!(
+            "  - name: {name}\n    capital: 1\n    latency: {{ feed: 0, submit: 1ms, amend: 1ms, cancel: 1ms, response: 0 }}\n    strategies: [{{ name: s, path: \"builtin:market_maker\" }}]\n"
+        ))
+        .concat()
+    );
+    let config = try_parse(&text, &[]).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(config.lanes.iter().map(|l| l.config.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let both = format!("{text}capital: 1\n");
+    assert_eq!(faults(&both, &[])[0].1, "capital");
+    let twice = text.replace("name: b", "name: a");
+    assert_eq!(faults(&twice, &[])[0].1, "lanes[1].name");
+}
+
+#[test]
+fn the_hash_ignores_what_no_result_depends_on() {
+    let hash = |text: &str| {
+        let config = try_parse(text, &[]).unwrap_or_else(|f| panic!("{f}"));
+        blake3::Hash::from(effective::hash(&effective::document(&config))).to_hex().to_string()
+    };
+    let base = hash(GOOD);
+    let moved = GOOD
+        .replace("  reorder: 5ms", "  chunk_rows: 17\n  window_rows: 1000\n  reorder: 0.005s")
+        .replace("capital: 1000000", "output: { dir: elsewhere }\ncapital: 1000000.0");
+    assert_eq!(hash(&moved), base);
+    assert_ne!(hash(&GOOD.replace("seed: 7", "seed: 8")), base);
+    assert_ne!(hash(&GOOD.replace("submit: 36ms", "submit: 37ms")), base);
+    let document = effective::document(&try_parse(GOOD, &[]).unwrap());
+    assert_eq!(document, effective::sorted(&document));
+    assert_eq!(base, "72a97d6187be6a10be2556f197e26790c78e8690dcf3a4a8292bd3e1fbf2470e");
+}
+
+/// Every key path of a schema, list elements written as `[]`.
+fn schema_paths(
+    schema: &serde_json::Value,
+    at: &serde_json::Value,
+    path: &str,
+    out: &mut BTreeSet<String>,
+) {
+    if let Some(reference) = at["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        return schema_paths(schema, &schema["$defs"][name], path, out);
+    }
+    for choice in ["anyOf", "oneOf"] {
+        for item in at[choice].as_array().into_iter().flatten() {
+            schema_paths(schema, item, path, out);
+        }
+    }
+    if at["items"].is_object() {
+        schema_paths(schema, &at["items"], &format!("{path}[]"), out);
+    }
+    for (key, value) in at["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        schema_paths(schema, value, &path, out);
+        out.insert(path);
+    }
+}
+
+#[test]
+fn the_schema_knows_the_keys_that_the_reader_reads() {
+    // Three configs that together take every branch of the reader.
+    let one_lane = r#"
+version: 1
+name: x
+data: { parquet: {}, clickhouse: {}, synth: {} }
+instruments: [{ sessions: { list: [{}] }, price_limits: {}, fees: [{}] }]
+capacity: {}
+latency: {}
+strategies: [{ params: {} }]
+output: { clickhouse: {} }
+"#;
+    let lanes =
+        "lanes: [{ latency: {}, capacity: {}, strategies: [{}] }]\ninstruments_file: none.yaml\n";
+    let mut read = BTreeSet::new();
+    for text in [one_lane, lanes] {
+        let source = SourceText { name: "x".into(), text: text.into() };
+        read.extend(parse(source, Path::new(""), &LoadOptions::default()).1);
+    }
+    let document = schema::document();
+    let mut described = BTreeSet::new();
+    schema_paths(&document, &document, "", &mut described);
+    assert_eq!(read, described);
+}

@@ -1,0 +1,77 @@
+//! Results: tables of rows, the summary, the invocation, the table on stdout, a copy in ClickHouse.
+//!
+//! Invariants: `summary.json` and the row files are functions of (effective config, data, build); a directory
+//! of results appears whole or not at all.
+
+pub mod clickhouse;
+pub mod dir;
+pub mod invocation;
+pub mod metrics;
+pub mod result;
+pub mod summary;
+pub mod table;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+/// Why results could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The place is taken.
+    #[error("{}: {why}", path.display())]
+    Taken {
+        /// Place.
+        path: PathBuf,
+        /// Why it is not written to.
+        why: &'static str,
+    },
+    /// A file failed.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        error: std::io::Error,
+    },
+    /// A Parquet file failed.
+    #[error("{}: {error}", path.display())]
+    Parquet {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        error: parquet::errors::ParquetError,
+    },
+    /// Columns failed.
+    #[error("{}: {error}", path.display())]
+    Arrow {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        error: arrow_schema::ArrowError,
+    },
+    /// ClickHouse failed.
+    #[error("ClickHouse {place}: {message}")]
+    ClickHouse {
+        /// Server and database.
+        place: String,
+        /// What happened, and what it left behind.
+        message: String,
+    },
+}
+
+impl OutputError {
+    /// A file failed.
+    pub fn io(path: &Path, error: std::io::Error) -> Self {
+        OutputError::Io { path: path.into(), error }
+    }
+    /// A Parquet file failed.
+    pub fn parquet(path: &Path, error: parquet::errors::ParquetError) -> Self {
+        OutputError::Parquet { path: path.into(), error }
+    }
+    /// Columns failed.
+    pub fn arrow(path: &Path, error: arrow_schema::ArrowError) -> Self {
+        OutputError::Arrow { path: path.into(), error }
+    }
+}

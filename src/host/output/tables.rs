@@ -1,0 +1,391 @@
+//! `orders.parquet`, `fills.parquet`, `timeseries.parquet` and `strategy.log`, written as lanes are drained.
+//!
+//! Invariants: the bytes do not depend on when a lane is drained: rows are written in batches of a fixed size,
+//! lane after lane. The first lane writes straight into the result, the others into a spool that is appended
+//! when the run is over. Columns ending in `_e6` and `price_scaled` are integers at 1e-6, times are ns since
+//! the epoch in UTC. Cost: memory is bounded by one row group of each lane and table.
+
+use super::OutputError;
+use arrow_array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
+use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
+use btcore::wire::{Evidence, Side, UNDEF_TIME};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows of one batch, whatever the drains.
+const BATCH_ROWS: usize = 8_192;
+/// Rows of one row group.
+const GROUP_ROWS: usize = 131_072;
+
+/// Names of the result files that hold rows.
+pub const FILES: [&str; 3] = ["orders.parquet", "fills.parquet", "timeseries.parquet"];
+/// Name of the file of the strategies' own lines; only there when there are any.
+pub const LOG_FILE: &str = "strategy.log";
+
+/// What stands for the numbers in a lane's rows.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Lane.
+    pub lane: String,
+    /// Strategies of the lane.
+    pub strategies: Vec<String>,
+    /// Symbols of the run.
+    pub symbols: Arc<Vec<String>>,
+}
+
+/// The rows of one lane, on their way to the files.
+pub struct LaneTables {
+    names: Names,
+    orders: Spool<OrderRow>,
+    fills: Spool<FillRow>,
+    series: Spool<SeriesRow>,
+    log: Option<BufWriter<File>>,
+    log_path: PathBuf,
+    days: Vec<DayRow>,
+    error: Option<OutputError>,
+}
+
+impl LaneTables {
+    /// Opens the files of lane `index` in `dir`.
+    ///
+    /// # Errors
+    /// A file cannot be made.
+    pub fn open(dir: &Path, index: usize, names: Names) -> Result<Self, OutputError> {
+        let path = |file: &str| {
+            if index == 0 { dir.join(file) } else { dir.join(format!(".{index}.{file}")) }
+        };
+        Ok(LaneTables {
+            orders: Spool::open(path(FILES[0]), orders_batch, &names)?,
+            fills: Spool::open(path(FILES[1]), fills_batch, &names)?,
+            series: Spool::open(path(FILES[2]), series_batch, &names)?,
+            log: None,
+            log_path: path(LOG_FILE),
+            days: Vec::new(),
+            error: None,
+            names,
+        })
+    }
+
+    /// The first failure of a write since the last call.
+    ///
+    /// # Errors
+    /// That failure.
+    pub fn check(&mut self) -> Result<(), OutputError> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Trading days so far.
+    pub fn days(&self) -> &[DayRow] {
+        &self.days
+    }
+
+    fn note(&mut self, done: Result<(), OutputError>) {
+        if let Err(error) = done
+            && self.error.is_none()
+        {
+            self.error = Some(error);
+        }
+    }
+
+    fn write_log(
+        &mut self,
+        ts_ns: i64,
+        strategy: u32,
+        level: u8,
+        text: &str,
+    ) -> Result<(), OutputError> {
+        let path = &self.log_path;
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => none
+                .insert(BufWriter::new(File::create(path).map_err(|e| OutputError::io(path, e))?)),
+        };
+        let strategy = name_at(&self.names.strategies, strategy);
+        let level = ["error", "warn", "info", "debug"].get(usize::from(level)).unwrap_or(&"debug");
+        let time = crate::config::scalar::instant_text(ts_ns);
+        let lane = &self.names.lane;
+        writeln!(log, "{time} {lane}/{strategy} {level}: {}", text.replace('\n', "\\n"))
+            .map_err(|e| OutputError::io(path, e))
+    }
+}
+
+impl Sink for LaneTables {
+    fn order(&mut self, row: &OrderRow) {
+        let done = self.orders.push(*row, &self.names);
+        self.note(done);
+    }
+    fn fill(&mut self, row: &FillRow) {
+        let done = self.fills.push(*row, &self.names);
+        self.note(done);
+    }
+    fn series(&mut self, row: &SeriesRow) {
+        let done = self.series.push(*row, &self.names);
+        self.note(done);
+    }
+    fn day(&mut self, row: &DayRow) {
+        self.days.push(*row);
+    }
+    fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) {
+        let done = self.write_log(ts_ns, strategy, level, text);
+        self.note(done);
+    }
+}
+
+/// Ends the files: the spools of the later lanes go behind the first lane's rows.
+///
+/// # Errors
+/// A file cannot be written or read back.
+pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
+    let mut lanes = lanes.into_iter();
+    let Some(mut first) = lanes.next() else { return Ok(()) };
+    first.orders.flush(&first.names)?;
+    first.fills.flush(&first.names)?;
+    first.series.flush(&first.names)?;
+    for lane in lanes {
+        first.orders.append(lane.orders, &lane.names)?;
+        first.fills.append(lane.fills, &lane.names)?;
+        first.series.append(lane.series, &lane.names)?;
+        if let Some(log) = lane.log {
+            append_log(&mut first.log, &first.log_path, log, &lane.log_path)?;
+        }
+    }
+    if let Some(mut log) = first.log {
+        log.flush().map_err(|e| OutputError::io(&first.log_path, e))?;
+    }
+    first.orders.close()?;
+    first.fills.close()?;
+    first.series.close()?;
+    Ok(())
+}
+
+fn append_log(
+    into: &mut Option<BufWriter<File>>,
+    into_path: &Path,
+    mut log: BufWriter<File>,
+    path: &Path,
+) -> Result<(), OutputError> {
+    log.flush().map_err(|e| OutputError::io(path, e))?;
+    let target = match into {
+        Some(target) => target,
+        none => none.insert(BufWriter::new(
+            File::create(into_path).map_err(|e| OutputError::io(into_path, e))?,
+        )),
+    };
+    let mut reader = BufReader::new(File::open(path).map_err(|e| OutputError::io(path, e))?);
+    loop {
+        let bytes = reader.fill_buf().map_err(|e| OutputError::io(path, e))?;
+        if bytes.is_empty() {
+            break;
+        }
+        target.write_all(bytes).map_err(|e| OutputError::io(into_path, e))?;
+        let count = bytes.len();
+        reader.consume(count);
+    }
+    std::fs::remove_file(path).map_err(|e| OutputError::io(path, e))
+}
+
+/// Rows of one table of one lane, batched to a fixed size.
+struct Spool<R> {
+    rows: Vec<R>,
+    batch: fn(&Names, &[R]) -> Result<RecordBatch, OutputError>,
+    writer: ArrowWriter<BufWriter<File>>,
+    path: PathBuf,
+}
+
+impl<R: Copy> Spool<R> {
+    fn open(
+        path: PathBuf,
+        batch: fn(&Names, &[R]) -> Result<RecordBatch, OutputError>,
+        names: &Names,
+    ) -> Result<Self, OutputError> {
+        let file = File::create(&path).map_err(|e| OutputError::io(&path, e))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let schema = batch(names, &[])?.schema();
+        let writer = ArrowWriter::try_new(BufWriter::new(file), schema, Some(properties))
+            .map_err(|e| OutputError::parquet(&path, e))?;
+        Ok(Spool { rows: Vec::with_capacity(BATCH_ROWS), batch, writer, path })
+    }
+
+    fn push(&mut self, row: R, names: &Names) -> Result<(), OutputError> {
+        self.rows.push(row);
+        if self.rows.len() == BATCH_ROWS { self.flush(names) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, names: &Names) -> Result<(), OutputError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let batch = (self.batch)(names, &self.rows)?;
+        self.rows.clear();
+        self.writer.write(&batch).map_err(|e| OutputError::parquet(&self.path, e))
+    }
+
+    fn append(&mut self, mut other: Spool<R>, names: &Names) -> Result<(), OutputError> {
+        other.flush(names)?;
+        let path = other.close()?;
+        let file = File::open(&path).map_err(|e| OutputError::io(&path, e))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+            .map_err(|e| OutputError::parquet(&path, e))?;
+        for batch in reader {
+            let batch = batch.map_err(|e| OutputError::arrow(&path, e))?;
+            self.writer.write(&batch).map_err(|e| OutputError::parquet(&self.path, e))?;
+        }
+        std::fs::remove_file(&path).map_err(|e| OutputError::io(&path, e))
+    }
+
+    fn close(self) -> Result<PathBuf, OutputError> {
+        let mut file = self.writer.into_inner().map_err(|e| OutputError::parquet(&self.path, e))?;
+        file.flush().map_err(|e| OutputError::io(&self.path, e))?;
+        Ok(self.path)
+    }
+}
+
+fn name_at(names: &[String], index: u32) -> &str {
+    names.get(index as usize).map_or("?", String::as_str)
+}
+
+fn side_name(side: u8) -> &'static str {
+    match Side::from_u8(side) {
+        Some(Side::Buy) => "buy",
+        Some(Side::Sell) => "sell",
+        None => "?",
+    }
+}
+
+fn evidence_name(evidence: u8) -> &'static str {
+    [Evidence::Through, Evidence::At, Evidence::Crossed, Evidence::Taken]
+        .into_iter()
+        .find(|known| *known as u8 == evidence)
+        .map_or("?", Evidence::name)
+}
+
+fn end_name(end: OrderEnd) -> &'static str {
+    match end {
+        OrderEnd::Open => "open",
+        OrderEnd::Filled => "filled",
+        OrderEnd::Cancelled => "cancelled",
+        OrderEnd::Expired => "expired",
+        OrderEnd::Rejected => "rejected",
+    }
+}
+
+fn order_type_name(value: u8) -> &'static str {
+    ["?", "limit", "market"].get(usize::from(value)).copied().unwrap_or("?")
+}
+
+fn tif_name(value: u8) -> &'static str {
+    ["?", "rod", "gtc", "ioc", "fok"].get(usize::from(value)).copied().unwrap_or("?")
+}
+
+/// Columns of a batch, by name.
+struct Columns<'a, R> {
+    rows: &'a [R],
+    columns: Vec<(&'static str, ArrayRef, bool)>,
+}
+
+impl<'a, R> Columns<'a, R> {
+    fn of(rows: &'a [R]) -> Self {
+        Columns { rows, columns: Vec::new() }
+    }
+    fn put(&mut self, name: &'static str, array: ArrayRef, nullable: bool) {
+        self.columns.push((name, array, nullable));
+    }
+    fn text<'b>(&mut self, name: &'static str, read: impl Fn(&R) -> &'b str) {
+        self.put(name, Arc::new(StringArray::from_iter_values(self.rows.iter().map(read))), false);
+    }
+    fn i64(&mut self, name: &'static str, read: impl Fn(&R) -> i64) {
+        self.put(name, Arc::new(Int64Array::from_iter_values(self.rows.iter().map(read))), false);
+    }
+    fn time_or_null(&mut self, name: &'static str, read: impl Fn(&R) -> i64) {
+        let values = self.rows.iter().map(|row| Some(read(row)).filter(|ns| *ns != UNDEF_TIME));
+        self.put(name, Arc::new(values.collect::<Int64Array>()), true);
+    }
+    fn u64(&mut self, name: &'static str, read: impl Fn(&R) -> u64) {
+        self.put(name, Arc::new(UInt64Array::from_iter_values(self.rows.iter().map(read))), false);
+    }
+    fn u32(&mut self, name: &'static str, read: impl Fn(&R) -> u32) {
+        self.put(name, Arc::new(UInt32Array::from_iter_values(self.rows.iter().map(read))), false);
+    }
+    fn u32_or_null(&mut self, name: &'static str, read: impl Fn(&R) -> u32) {
+        let values = self.rows.iter().map(|row| Some(read(row)).filter(|v| *v != u32::MAX));
+        self.put(name, Arc::new(values.collect::<UInt32Array>()), true);
+    }
+    fn boolean(&mut self, name: &'static str, read: impl Fn(&R) -> bool) {
+        let values = self.rows.iter().map(|row| Some(read(row)));
+        self.put(name, Arc::new(values.collect::<BooleanArray>()), false);
+    }
+    fn batch(self) -> Result<RecordBatch, OutputError> {
+        RecordBatch::try_from_iter_with_nullable(self.columns)
+            .map_err(|e| OutputError::arrow(Path::new("result rows"), e))
+    }
+}
+
+fn orders_batch(names: &Names, rows: &[OrderRow]) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows);
+    c.text("lane", |_| names.lane.as_str());
+    c.text("strategy", |r| name_at(&names.strategies, r.strategy));
+    c.text("symbol", |r| name_at(&names.symbols, r.instrument));
+    c.u64("order_id", |r| r.order_id);
+    c.u64("tag", |r| r.tag);
+    c.i64("ts_submit_ns", |r| r.ts_submit_ns);
+    c.time_or_null("ts_accept_ns", |r| r.ts_accept_ns);
+    c.time_or_null("ts_end_ns", |r| r.ts_end_ns);
+    c.text("side", |r| side_name(r.side as u8));
+    c.text("order_type", |r| order_type_name(r.order_type));
+    c.text("tif", |r| tif_name(r.tif));
+    c.boolean("post_only", |r| r.post_only != 0);
+    c.i64("price_scaled", |r| r.price);
+    c.u32("qty", |r| r.qty);
+    c.u32("filled_qty", |r| r.filled_qty);
+    c.text("end", |r| end_name(r.end));
+    c.text("reason", |r| r.reason.name());
+    c.batch()
+}
+
+fn fills_batch(names: &Names, rows: &[FillRow]) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows);
+    c.text("lane", |_| names.lane.as_str());
+    c.text("strategy", |r| name_at(&names.strategies, r.fill.strategy));
+    c.text("symbol", |r| name_at(&names.symbols, r.fill.instrument));
+    c.u64("order_id", |r| r.fill.order_id);
+    c.u64("tag", |r| r.fill.tag);
+    c.i64("ts_exch_ns", |r| r.fill.ts_exch_ns);
+    c.i64("ts_local_ns", |r| r.fill.ts_local_ns);
+    c.text("side", |r| side_name(r.fill.side));
+    c.i64("price_scaled", |r| r.fill.price);
+    c.u32("qty", |r| r.fill.qty);
+    c.u32("leaves_qty", |r| r.fill.leaves_qty);
+    c.i64("fee_e6", |r| r.fill.fee);
+    c.text("evidence", |r| evidence_name(r.fill.evidence));
+    c.boolean("inferred", |r| r.fill.inferred != 0);
+    c.u32_or_null("ahead_qty", |r| r.ahead_qty);
+    c.i64("position_qty", |r| r.position_qty);
+    c.i64("pnl_realised_e6", |r| r.pnl_realised);
+    c.batch()
+}
+
+fn series_batch(names: &Names, rows: &[SeriesRow]) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows);
+    c.text("lane", |_| names.lane.as_str());
+    c.i64("ts_ns", |r| r.ts_ns);
+    c.i64("equity_e6", |r| r.equity);
+    c.i64("pnl_realised_e6", |r| r.pnl_realised);
+    c.i64("pnl_unrealised_e6", |r| r.pnl_unrealised);
+    c.i64("fees_e6", |r| r.fees);
+    c.i64("exposure_gross_e6", |r| r.exposure_gross);
+    c.i64("exposure_net_e6", |r| r.exposure_net);
+    c.i64("drawdown_e6", |r| r.drawdown);
+    c.batch()
+}

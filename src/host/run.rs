@@ -1,0 +1,379 @@
+//! A run from config to results: open, replay, write.
+//!
+//! Invariants: the results appear whole, after everything else has succeeded, or not at all; what a strategy
+//! logged as an error or a warning is on standard error even when the run fails. Everything that the results
+//! depend on comes from the config, the rows and the build.
+
+use crate::config::Config;
+use crate::config::data::SourceSpec;
+use crate::config::lane::LaneSpec;
+use crate::output::dir::Staging;
+use crate::output::invocation::Invocation;
+use crate::output::result::{DataResult, LaneResult, RunResult};
+use crate::output::table::Speed;
+use crate::output::tables::{LaneTables, Names};
+use crate::output::{OutputError, clickhouse, dir, summary, tables};
+use crate::plugin::{self, Code, PluginError};
+use crate::progress::{Mode, Progress};
+use crate::source::{self, Chunk, RowSource, SourceError};
+use btcore::engine::{Fault, Need, Replay, Rows, StrategySlot};
+use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
+use btcore::wire::{Status, kind};
+use btcore_ffi::CStrategy;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// Why a run failed. The exit code of each is part of the command line's contract.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Rows could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A strategy could not be loaded.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Results could not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The core stopped.
+    #[error("{0}")]
+    Core(#[from] Fault),
+    /// The span holds no rows of the instruments.
+    #[error("no rows: {sources} hold none of {symbols} from {from} to {to}")]
+    NoData {
+        /// Sources.
+        sources: String,
+        /// Symbols.
+        symbols: String,
+        /// First instant.
+        from: String,
+        /// First instant after the span.
+        to: String,
+    },
+    /// The core panicked; its message is on standard error.
+    #[error("the simulation panicked: {0}. This is a bug in btcore; nothing was written")]
+    Panic(String),
+}
+
+impl RunError {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            RunError::NoData { .. } => 4,
+            RunError::Plugin(_) => 6,
+            RunError::Source(error) => error.exit_code(),
+            RunError::Output(OutputError::ClickHouse { .. }) => 69,
+            RunError::Output(_) => 74,
+            RunError::Core(fault) => match fault.status {
+                Status::StrategyStopped | Status::RoundsExceeded | Status::Exception => 7,
+                Status::InvalidConfig => 3,
+                Status::BadData => 5,
+                _ => 1,
+            },
+            RunError::Panic(_) => 1,
+        }
+    }
+}
+
+/// How to run.
+pub struct Options<'a> {
+    /// Replace results that are there.
+    pub force: bool,
+    /// Progress.
+    pub progress: Mode,
+    /// The config's file, for `invocation.json`.
+    pub config_path: String,
+    /// Writes further files into the results before they appear.
+    pub extra: &'a dyn Fn(&Path) -> Result<(), OutputError>,
+}
+
+/// A finished run, already on disk.
+pub struct Finished {
+    /// What it came to.
+    pub result: RunResult,
+    /// How fast it was.
+    pub speed: Speed,
+    /// Where its files are.
+    pub dir: PathBuf,
+}
+
+/// Runs a config and writes its results.
+///
+/// # Errors
+/// Whatever went wrong, naming the place; nothing is left that looks like results.
+pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError> {
+    let opened = Instant::now();
+    let started = jiff::Timestamp::now().to_string();
+    let attempt = Uuid::now_v7();
+    dir::check_target(&config.output.dir, options.force)?;
+    let codes = open_codes(config)?;
+    let mut sources = source::open(config)?;
+    let staging = Staging::create(&config.output.dir, options.force, attempt)?;
+    let mut lanes = open_lanes(config, staging.path())?;
+    let mut replay = build(config, &codes, sources.len())?;
+    let open_seconds = opened.elapsed().as_secs_f64();
+
+    let replayed = Instant::now();
+    let mut progress = Progress::start(options.progress, config.data.from_ns, config.data.to_ns);
+    let done = drive(&mut replay, &mut sources, &mut lanes, &mut progress);
+    progress.finish();
+    for (index, lane) in lanes.iter_mut().enumerate() {
+        replay.drain(index, lane);
+        lane.tables.check()?;
+    }
+    done?;
+    let speed = Speed { rows: replay.progress().0, seconds: replayed.elapsed().as_secs_f64() };
+
+    let describe: Vec<String> = sources.iter().map(|source| source.describe()).collect();
+    let result = collect(config, &replay, &sources, &lanes, &codes)?;
+    if result.feed.iter().all(|(_, stats)| stats.rows_in == 0) {
+        return Err(no_data(config, &describe));
+    }
+    drop(replay);
+    tables::finish(lanes.into_iter().map(|lane| lane.tables).collect())?;
+    staging.write("summary.json", &summary::text(&result))?;
+    let invocation = Invocation {
+        attempt,
+        run_id: result.run_id,
+        build_id: result.build_id,
+        started,
+        command: std::env::args().collect(),
+        config_path: options.config_path.clone(),
+        sources: describe,
+        strategies: codes.iter().flatten().map(|code| code.path.display().to_string()).collect(),
+        output_dir: staging.target().display().to_string(),
+        rows: speed.rows,
+        open_seconds,
+        replay_seconds: speed.seconds,
+    };
+    staging.write("invocation.json", &invocation.text())?;
+    (options.extra)(staging.path())?;
+    if let Some(output) = &config.output.clickhouse {
+        clickhouse::write(output, &result, staging.path(), speed.seconds)?;
+    }
+    let dir = staging.publish(attempt)?;
+    Ok(Finished { result, speed, dir })
+}
+
+/// Opens everything that a run would open, and runs nothing. Tells what it found.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn check(config: &Config) -> Result<Vec<String>, Vec<RunError>> {
+    let (mut told, mut errors) = (Vec::new(), Vec::new());
+    for lane in &config.lanes {
+        for spec in &lane.strategies {
+            let made = plugin::open(spec).and_then(|code| plugin::instance(spec, &code));
+            match made {
+                Ok(_) => told.push(format!("strategy '{}': loads", spec.name)),
+                Err(error) => errors.push(error.into()),
+            }
+        }
+    }
+    match source::open(config) {
+        Ok(sources) => told.extend(sources.iter().map(|source| {
+            let rows = source.rows_total_hint().map(|rows| format!(", {rows} rows at most"));
+            format!("{}{}", source.describe(), rows.unwrap_or_default())
+        })),
+        Err(error) => errors.push(error.into()),
+    }
+    if errors.is_empty() { Ok(told) } else { Err(errors) }
+}
+
+/// Opens the code of every strategy, lane by lane.
+fn open_codes(config: &Config) -> Result<Vec<Vec<Code>>, PluginError> {
+    let lane = |lane: &LaneSpec| lane.strategies.iter().map(plugin::open).collect();
+    config.lanes.iter().map(lane).collect()
+}
+
+fn build(
+    config: &Config,
+    codes: &[Vec<Code>],
+    streams: usize,
+) -> Result<Replay<CStrategy>, RunError> {
+    let mut lanes = Vec::with_capacity(config.lanes.len());
+    for (lane, codes) in config.lanes.iter().zip(codes) {
+        let mut slots = Vec::with_capacity(lane.strategies.len());
+        for (spec, code) in lane.strategies.iter().zip(codes) {
+            slots.push(StrategySlot {
+                name: spec.name.clone(),
+                params: spec.params.clone(),
+                code: plugin::instance(spec, code)?,
+            });
+        }
+        lanes.push((lane.config.clone(), slots));
+    }
+    let instruments = config.instruments.iter().map(|spec| spec.instrument.clone()).collect();
+    Ok(Replay::new(instruments, config.data.feed, streams, lanes)?)
+}
+
+/// The run loop: the replay says what it needs, and gets it.
+fn drive(
+    replay: &mut Replay<CStrategy>,
+    sources: &mut [Box<dyn RowSource>],
+    lanes: &mut [LaneSink],
+    progress: &mut Progress,
+) -> Result<(), RunError> {
+    let rows_total = sources.iter().map(|source| source.rows_total_hint()).sum::<Option<u64>>();
+    let mut chunks: Vec<Pending> = sources.iter().map(|_| Pending::default()).collect();
+    loop {
+        let need = catch_unwind(AssertUnwindSafe(|| replay.run()));
+        match need.map_err(|payload| RunError::Panic(panic_text(payload.as_ref())))?? {
+            Need::Nothing => return Ok(()),
+            Need::Drain(lane) => {
+                replay.drain(lane, &mut lanes[lane]);
+                lanes[lane].tables.check()?;
+            }
+            Need::Rows(stream) => {
+                let (rows, ts_ns) = replay.progress();
+                progress.tell(rows, rows_total, ts_ns);
+                chunks[stream].feed(replay, stream, sources[stream].as_mut())?;
+            }
+        }
+    }
+}
+
+/// The chunk of a stream, and how much of it the replay has taken.
+#[derive(Default)]
+struct Pending {
+    chunk: Chunk,
+    rows_taken: usize,
+    books_taken: usize,
+}
+
+impl Pending {
+    fn feed(
+        &mut self,
+        replay: &mut Replay<CStrategy>,
+        stream: usize,
+        source: &mut dyn RowSource,
+    ) -> Result<(), RunError> {
+        if self.rows_taken == self.chunk.events.len() {
+            (self.rows_taken, self.books_taken) = (0, 0);
+            if !source.next_chunk(&mut self.chunk)? {
+                replay.close(stream);
+                return Ok(());
+            }
+        }
+        let rest = &self.chunk.events[self.rows_taken..];
+        let rows = Rows {
+            events: rest,
+            depths: &self.chunk.depths[self.books_taken..],
+            seqs: &self.chunk.seqs[self.rows_taken..],
+        };
+        let taken = replay.push(stream, rows).map_err(|fault| Fault {
+            status: fault.status,
+            message: format!("{}: {}", source.describe(), fault.message),
+        })?;
+        self.books_taken += rest[..taken].iter().filter(|e| e.kind == kind::BOOK).count();
+        self.rows_taken += taken;
+        Ok(())
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "?".into())
+}
+
+/// A lane's tables, and its strategies' complaints on standard error.
+struct LaneSink {
+    tables: LaneTables,
+    lane: String,
+    strategies: Vec<String>,
+}
+
+impl Sink for LaneSink {
+    fn order(&mut self, row: &OrderRow) {
+        self.tables.order(row);
+    }
+    fn fill(&mut self, row: &FillRow) {
+        self.tables.fill(row);
+    }
+    fn series(&mut self, row: &SeriesRow) {
+        self.tables.series(row);
+    }
+    fn day(&mut self, row: &DayRow) {
+        self.tables.day(row);
+    }
+    fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) {
+        if level <= 1 {
+            let word = if level == 0 { "error" } else { "warning" };
+            let name = self.strategies.get(strategy as usize).map_or("?", String::as_str);
+            eprintln!("{word}: strategy '{name}' of lane '{}': {text}", self.lane);
+        }
+        self.tables.log(ts_ns, strategy, level, text);
+    }
+}
+
+fn open_lanes(config: &Config, dir: &Path) -> Result<Vec<LaneSink>, OutputError> {
+    let symbols: Vec<String> =
+        config.instruments.iter().map(|spec| spec.instrument.symbol.clone()).collect();
+    let symbols = Arc::new(symbols);
+    let open = |(index, lane): (usize, &LaneSpec)| {
+        let strategies: Vec<String> = lane.strategies.iter().map(|s| s.name.clone()).collect();
+        let names = Names {
+            lane: lane.config.name.clone(),
+            strategies: strategies.clone(),
+            symbols: symbols.clone(),
+        };
+        let tables = LaneTables::open(dir, index, names)?;
+        Ok(LaneSink { tables, lane: lane.config.name.clone(), strategies })
+    };
+    config.lanes.iter().enumerate().map(open).collect()
+}
+
+fn collect(
+    config: &Config,
+    replay: &Replay<CStrategy>,
+    sources: &[Box<dyn RowSource>],
+    sinks: &[LaneSink],
+    codes: &[Vec<Code>],
+) -> Result<RunResult, RunError> {
+    let symbols = replay.instruments().iter().map(|instrument| instrument.symbol.clone());
+    let mut source_skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for source in sources {
+        for (reason, count) in &source.stats().skipped {
+            *source_skipped.entry(reason.clone()).or_default() += count;
+        }
+    }
+    let data = DataResult {
+        hash: replay.data_hash(),
+        feed: symbols.zip(replay.feed_stats().iter().copied()).collect(),
+        source_skipped,
+    };
+    let mut lanes = Vec::with_capacity(sinks.len());
+    for (index, (spec, sink)) in config.lanes.iter().zip(sinks).enumerate() {
+        lanes.push(LaneResult {
+            name: spec.config.name.clone(),
+            strategies: sink.strategies.clone(),
+            strategy_hashes: codes[index].iter().map(|code| code.hash).collect(),
+            seed: spec.config.seed,
+            capital: spec.config.capital,
+            summary: replay.summary(index)?,
+            days: sink.tables.days().to_vec(),
+        });
+    }
+    Ok(RunResult::new(config, data, lanes))
+}
+
+fn no_data(config: &Config, sources: &[String]) -> RunError {
+    let symbols: Vec<&str> =
+        config.instruments.iter().map(|spec| spec.instrument.symbol.as_str()).collect();
+    let instant = crate::config::scalar::instant_text;
+    let named = match &config.data.source {
+        SourceSpec::Parquet { files } if sources.is_empty() => format!("{} files", files.len()),
+        _ => sources.join(", "),
+    };
+    RunError::NoData {
+        sources: named,
+        symbols: symbols.join(", "),
+        from: instant(config.data.from_ns),
+        to: instant(config.data.to_ns),
+    }
+}
