@@ -111,7 +111,7 @@ struct Instance {
 };
 
 template <class S, class Call>
-std::int32_t guarded(const char *callback, void *user, bt_ctx *ctx, Call call) {
+std::int32_t guarded([[maybe_unused]] const char *callback, void *user, bt_ctx *ctx, Call call) {
   auto *self = static_cast<Instance<S> *>(user);
   Context context(self->host, ctx);
   BT_TRY_ { return call(self->code, context); }
