@@ -11,7 +11,7 @@ use btcore_ffi::Ctx;
 use btcore_ffi::config::*;
 use btcore_ffi::engine::*;
 use btcore_ffi::rows::*;
-use btcore_ffi::strategy::{BT_WANT_EVENTS, StrategyDesc};
+use btcore_ffi::strategy::{BT_WANT_BOOK, BT_WANT_EVENTS, BT_WANT_TRADE, StrategyDesc};
 use rows::{ENGINE, Embedded, INSTRUMENT, LANE, Market, market};
 use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
@@ -114,6 +114,19 @@ fn a_run_reports_what_it_did() {
     assert_eq!((stats.rows_in, stats.books_in, stats.trades_in), (400, 300, 100));
     assert_eq!((progress.rows, progress.ts_ns), (400, 40_000_000_000));
     assert_ne!(hash, [0; 32]);
+}
+
+#[test]
+fn a_strategy_is_called_for_what_it_wants() {
+    let market = market(400);
+    for (want, calls) in [(BT_WANT_EVENTS, 400), (BT_WANT_BOOK, 300), (BT_WANT_TRADE, 100)] {
+        let count = counter();
+        let mut engine = Embedded::new();
+        assert_eq!(engine.add("buyer", &StrategyDesc { want, ..buyer(count) }, &[]), OK);
+        assert_eq!(engine.start(), OK);
+        assert_eq!(engine.run(&market, 400), OK);
+        assert_eq!(count.load(Ordering::Relaxed), calls);
+    }
 }
 
 #[test]

@@ -366,6 +366,16 @@ fn the_header_compiles_alone_and_twice_in_every_dialect() {
 }
 
 #[test]
+fn the_inline_functions_do_what_they_say() {
+    let program = support::scratch("header").join("levels");
+    let source = root().join("ffi/tests/plugins/levels.c");
+    let mut compiler = tool("gcc");
+    compiler.arg("-std=c99").args(support::WARNINGS).arg("-I").arg(root().join("include"));
+    run(compiler.arg(source).arg("-o").arg(&program));
+    run(&mut tool(program.to_str().unwrap()));
+}
+
+#[test]
 fn the_wrapper_compiles_with_and_without_exceptions() {
     let source = support::scratch("header").join("wrapper.cpp");
     let text = "#include <btcore.hpp>\n#include <btcore.hpp>\n\
