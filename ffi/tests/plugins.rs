@@ -7,7 +7,7 @@ mod rows;
 mod support;
 
 use btcore::wire::{Depth, Event};
-use btcore_ffi::engine::bt_engine_destroy;
+use btcore_ffi::engine::{bt_engine_destroy, bt_engine_drain};
 use btcore_ffi::plugin::{Host, Plugin, describe};
 use btcore_ffi::strategy::{BT_WANT_EVENTS, StrategyDesc, StrategyEntryFn};
 use btcore_ffi::{CStrategy, Ctx, HOST_API, PluginError};
@@ -237,7 +237,9 @@ fn a_panic_inside_a_run_is_a_status_and_poisons_the_engine() {
     assert_eq!(engine.add("poison", &desc, &[]), 0);
     assert_eq!(engine.start(), 0);
     assert_eq!(engine.run(&market(8), 8), 8);
-    assert_eq!(engine.run(&market(8), 8), 8, "poisoned");
+    // SAFETY: the engine lives.
+    let drained = unsafe { bt_engine_drain(engine.engine, 0, std::ptr::null()) };
+    assert_eq!(drained, 8, "poisoned");
     assert_eq!(engine.last_error(), (8, "panic: through the border".into()));
     // SAFETY: the engine lives.
     assert_eq!(unsafe { bt_engine_destroy(&mut engine.engine) }, 0);
@@ -307,6 +309,29 @@ fn misuse_of_the_host_table_is_a_status_each_time() {
     let error = unsafe { CStrategy::from_desc("odd", &refused, "{}") }.err().expect("refused");
     assert_eq!(error.faults.len(), 2, "{error}");
     assert_eq!(number(b"bt_test_destroyed\0"), 2, "also when the registration fails");
+}
+
+#[test]
+fn a_younger_descriptor_is_taken_when_it_asks_for_nothing_new() {
+    #[repr(C)]
+    struct Younger(StrategyDesc, [u64; 2]);
+    let size = size_of::<Younger>() as u32;
+    let desc = StrategyDesc {
+        struct_size: size,
+        want: BT_WANT_EVENTS,
+        on_event: Some(panics_through),
+        ..StrategyDesc::EMPTY
+    };
+    for (tail, is_taken) in [([0, 0], true), ([0, 1], false)] {
+        let younger = Younger(desc, tail);
+        // SAFETY: as large as it says.
+        let taken = unsafe { CStrategy::from_desc("young", (&raw const younger).cast(), "{}") };
+        assert_eq!(taken.is_ok(), is_taken);
+    }
+    let older = StrategyDesc { struct_size: size - 24, ..desc };
+    // SAFETY: larger than it says.
+    let error = unsafe { CStrategy::from_desc("old", &older, "{}") }.err().expect("refused");
+    assert!(error.to_string().contains("struct_size is"), "{error}");
 }
 
 #[test]
