@@ -153,10 +153,10 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     };
     staging.write("invocation.json", &invocation.text())?;
     (options.extra)(staging.path())?;
-    if let Some(output) = &config.output.clickhouse {
-        clickhouse::write(output, &result, staging.path(), speed.seconds)?;
-    }
     let dir = staging.publish(attempt)?;
+    if let Some(output) = &config.output.clickhouse {
+        clickhouse::write(output, &result, &dir, speed.seconds)?;
+    }
     Ok(Finished { result, speed, dir })
 }
 

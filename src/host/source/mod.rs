@@ -1,17 +1,28 @@
-//! Where rows come from.
+//! Where rows come from: streams of decoded rows out of Parquet files, a ClickHouse table, or the synthetic exchange.
+//!
+//! Invariants: a stream holds the rows of one instrument, in the source's own order, in bounded chunks; its end is
+//! proved, never assumed from a closed connection. A row that cannot be read is an error that names file or query,
+//! position and column, or is skipped and counted, by policy; nothing is dropped silently.
+
+pub mod clickhouse;
+pub mod decode;
+pub mod parquet;
 pub mod synth;
 
+use crate::config::Config;
+use crate::config::data::SourceSpec;
 use btcore::wire::{Depth, Event};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Rows of one stream, reused between reads.
 #[derive(Debug, Default)]
 pub struct Chunk {
-    /// Rows.
+    /// Rows, unfinished: the feed completes them.
     pub events: Vec<Event>,
-    /// One for each book.
+    /// One depth row for each book of `events`, in order.
     pub depths: Vec<Depth>,
-    /// One for each row.
+    /// Sequence number of each row.
     pub seqs: Vec<u64>,
 }
 
@@ -24,33 +35,99 @@ impl Chunk {
     }
 }
 
-/// Counts.
-#[derive(Debug, Default, Clone)]
+/// What a stream did with the rows that it met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceStats {
-    /// Rows read.
+    /// Rows looked at, other symbols and times included.
     pub rows_read: u64,
     /// Rows given on.
     pub rows_selected: u64,
     /// Rows left out, by reason.
     pub skipped: BTreeMap<String, u64>,
+    /// The first row left out, with its place.
+    pub skipped_first: Option<String>,
 }
 
 /// A stream of rows.
 pub trait RowSource: Send {
-    /// The next rows; false at the proved end.
+    /// Replaces `out` with the next rows; false at the proved end, with `out` empty.
+    ///
+    /// # Errors
+    /// The rows cannot be read, or end too early.
     fn next_chunk(&mut self, out: &mut Chunk) -> Result<bool, SourceError>;
     /// Counts so far.
     fn stats(&self) -> &SourceStats;
-    /// For messages.
+    /// What it reads, for messages and `invocation.json`.
     fn describe(&self) -> String;
-    /// Rows in all, where it is known.
+    /// Rows in all at most, where that is known before reading.
     fn rows_total_hint(&self) -> Option<u64>;
 }
 
-/// Errors.
+/// How rows are read. One for each stream.
+#[derive(Clone, Debug)]
+pub struct DecodeConfig {
+    /// Symbol of the stream.
+    pub symbol: String,
+    /// Its number in the run.
+    pub instrument: u32,
+    /// Units of the source's quantities in one lot.
+    pub lot: u64,
+    /// Whether prices of zero and below are prices.
+    pub negative_prices: bool,
+    /// First instant, ns.
+    pub from_ns: i64,
+    /// First instant after the last, ns.
+    pub to_ns: i64,
+    /// Stamps lie on this grid after rounding, ns; 1 for exact stamps.
+    pub ts_grid_ns: i64,
+    /// Skip and count rows that cannot be read.
+    pub malformed_skip: bool,
+    /// Rows of a chunk at most.
+    pub chunk_rows: usize,
+}
+
+/// Why rows could not be read. The text names the place.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Synthetic.
+    /// A file cannot be opened or read.
+    #[error("{}: {message}", path.display())]
+    File {
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A column is missing or of a type that cannot be its.
+    #[error("{place}: column `{column}`: {message}")]
+    Column {
+        /// File or query.
+        place: String,
+        /// Column.
+        column: &'static str,
+        /// What was found and what is needed.
+        message: String,
+    },
+    /// A row cannot be read.
+    #[error("{place}, row {row}, column `{column}`: {message}")]
+    Row {
+        /// File or query.
+        place: String,
+        /// Row, counted from 0 in the file or answer.
+        row: u64,
+        /// Column.
+        column: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The server cannot be used.
+    #[error("ClickHouse {place}: {message}")]
+    Server {
+        /// Address, database and table; never the password.
+        place: String,
+        /// What happened.
+        message: String,
+    },
+    /// The synthetic exchange cannot make this tape.
     #[error("synthetic exchange: {message}")]
     Synth {
         /// Why.
@@ -59,24 +136,50 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Exit code.
+    /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
-        3
+        match self {
+            SourceError::File { .. } => 74,
+            SourceError::Column { .. } | SourceError::Row { .. } => 5,
+            SourceError::Server { .. } => 69,
+            SourceError::Synth { .. } => 3,
+        }
     }
 }
 
-/// Opens the sources of a config.
-pub fn open(config: &crate::config::Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
-    use crate::config::data::SourceSpec;
+/// Opens the streams of a config's source.
+///
+/// # Errors
+/// The source cannot be opened.
+pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     let data = &config.data;
+    let recipes: Vec<DecodeConfig> = config
+        .instruments
+        .iter()
+        .enumerate()
+        .map(|(index, spec)| DecodeConfig {
+            symbol: spec.instrument.symbol.clone(),
+            instrument: index as u32,
+            lot: spec.lot,
+            negative_prices: spec.instrument.negative_prices,
+            from_ns: data.from_ns,
+            to_ns: data.to_ns,
+            ts_grid_ns: data.ts_grid_ns,
+            malformed_skip: data.malformed_skip,
+            chunk_rows: data.chunk_rows,
+        })
+        .collect();
     match &data.source {
+        SourceSpec::Parquet { files } => parquet::open(files, &recipes),
+        SourceSpec::ClickHouse(server, table) => clickhouse::open(server, table, &recipes),
         SourceSpec::Synth { preset, seed } => {
             let [spec] = config.instruments.as_slice() else {
-                return Err(SourceError::Synth { message: "it makes one instrument".into() });
+                let count = config.instruments.len();
+                let message = format!("it makes one instrument, and the config has {count}");
+                return Err(SourceError::Synth { message });
             };
             let recipe = synth::config(preset, *seed, &spec.instrument, data.from_ns, data.to_ns)?;
             Ok(vec![Box::new(synth::SynthSource::new(recipe, data.chunk_rows)?)])
         }
-        _ => todo!(),
     }
 }
