@@ -49,8 +49,7 @@ impl Context<'_> {
     /// Sends a new order and returns its id.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for values no exchange could read, `FULL` when a slab is, `INVALID_STATE` after the
-    /// last row.
+    /// `INVALID_ARGUMENT` for values no exchange could read, `FULL` when a slab is, `INVALID_STATE` in `on_end`.
     pub fn order_submit(&mut self, req: &OrderReq) -> Result<u64, Status> {
         self.state.check_trading()?;
         let instruments = self.market.instruments.len();
@@ -90,8 +89,9 @@ impl Context<'_> {
     /// Asks for `on_timer(timer_id)` at `at_ns`, now at the earliest.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a time in the past, `FULL` when every timer is set.
+    /// `INVALID_ARGUMENT` for a time in the past, `FULL` when every timer is set, `INVALID_STATE` in `on_end`.
     pub fn timer_set(&mut self, at_ns: i64, timer_id: u64) -> Result<(), Status> {
+        self.state.check_trading()?;
         if at_ns < self.state.now_ns {
             return Err(Status::InvalidArgument);
         }

@@ -128,9 +128,9 @@ pub(super) enum Phase {
     Created,
     /// Rows come, orders go.
     Trading,
-    /// Every row is delivered; messages under way still arrive, new requests are refused.
+    /// Every row is delivered; the exchange's answers still arrive, requests are sent and never do.
     Closing,
-    /// `on_end` has run.
+    /// `on_end` runs or has run; requests are refused.
     Ended,
 }
 
@@ -242,11 +242,10 @@ impl<S: Strategy> Lane<S> {
 
     /// Runs `on_end` of every strategy and closes the books.
     pub(super) fn end(&mut self, market: &Market<'_>) -> Result<(), Fault> {
-        self.state.phase = Phase::Closing;
+        self.state.phase = Phase::Ended;
         for strategy in 0..self.strategies.len() {
             self.call(market, strategy, "on_end", |code, context| code.on_end(context))?;
         }
-        self.state.phase = Phase::Ended;
         self.state.finish(market)
     }
 }
@@ -290,9 +289,9 @@ impl LaneState {
             .min(self.timers.due_ns())
     }
 
-    /// Requests are taken only while rows come.
+    /// Requests are taken until `on_end`.
     pub fn check_trading(&self) -> Result<(), Status> {
-        if self.phase == Phase::Trading { Ok(()) } else { Err(Status::InvalidState) }
+        if self.phase == Phase::Ended { Err(Status::InvalidState) } else { Ok(()) }
     }
 
     /// Copies the rows that are about to leave the window.

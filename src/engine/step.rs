@@ -174,8 +174,9 @@ fn deliver_fill<S: Strategy>(
     })
 }
 
-/// After the feed has ended: delivers the last rows, lets what is under way arrive, and takes no new requests.
-/// Timers beyond the last row do not fire.
+/// After the feed has ended: delivers the last rows, then what the exchange had already said. Requests still
+/// under way never arrive, since nothing is known of the market they would meet; timers beyond the last row do
+/// not fire.
 pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<Pause, Fault> {
     if lane.state.phase == Phase::Trading {
         let last_ns = lane.state.last_due_ns(market.window);
@@ -183,7 +184,8 @@ pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<P
             return Ok(Pause::Drain);
         }
         lane.state.phase = Phase::Closing;
-        lane.state.timers.clear();
+        lane.state.gateway.close();
+        lane.state.timers.close();
     }
     run(lane, market, i64::MAX)
 }

@@ -66,6 +66,7 @@ pub struct Gateway {
     index: OrderIndex,
     requests: Fifo<Request>,
     order_id_last: u64,
+    is_closed: bool,
 }
 
 /// A request that was taken, with the terms that the digest wants.
@@ -89,6 +90,7 @@ impl Gateway {
             index: OrderIndex::new(orders_max),
             requests: Fifo::new(in_flight_max, BLANK),
             order_id_last: 0,
+            is_closed: false,
         }
     }
 
@@ -96,6 +98,12 @@ impl Gateway {
     #[inline]
     pub fn due_ns(&self) -> i64 {
         self.requests.due_ns()
+    }
+
+    /// From here on no request arrives any more, neither those under way nor those that are sent.
+    pub fn close(&mut self) {
+        self.requests.clear();
+        self.is_closed = true;
     }
 
     /// The next request that arrives by `now_ns`.
@@ -238,6 +246,9 @@ impl Gateway {
         row: &OrderRow,
         ask: Ask,
     ) -> Result<(), Status> {
+        if self.is_closed {
+            return Ok(());
+        }
         let arrival_ns = now_ns.checked_add(leg_ns).ok_or(Status::Overflow)?;
         let origin = Origin {
             tag: row.tag,

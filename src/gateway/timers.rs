@@ -25,12 +25,13 @@ pub struct Timers {
     heap: BinaryHeap<Reverse<Timer>>,
     timers_max: usize,
     set: u64,
+    is_closed: bool,
 }
 
 impl Timers {
     /// No timers. Allocates once.
     pub fn new(timers_max: usize) -> Self {
-        Timers { heap: BinaryHeap::with_capacity(timers_max), timers_max, set: 0 }
+        Timers { heap: BinaryHeap::with_capacity(timers_max), timers_max, set: 0, is_closed: false }
     }
 
     /// Timers set so far: the rank that the next one will have.
@@ -40,6 +41,9 @@ impl Timers {
 
     /// Sets a timer; false when the heap is full.
     pub fn set(&mut self, at_ns: i64, strategy: u32, timer_id: u64) -> bool {
+        if self.is_closed {
+            return true;
+        }
         if self.heap.len() == self.timers_max {
             return false;
         }
@@ -64,8 +68,9 @@ impl Timers {
         Some(timer)
     }
 
-    /// Drops all timers: the run is over.
-    pub fn clear(&mut self) {
+    /// Drops all timers, those that will be set included: no row is left for them to fire beside.
+    pub fn close(&mut self) {
         self.heap.clear();
+        self.is_closed = true;
     }
 }

@@ -79,6 +79,11 @@ impl<T: Copy> Fifo<T> {
         Ok(())
     }
 
+    /// Drops every message.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// When the first message is due; `i64::MAX` when there is none.
     #[inline]
     pub fn due_ns(&self) -> i64 {
