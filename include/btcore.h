@@ -874,7 +874,8 @@ typedef struct bt_strategy_desc {
   int32_t (*load)(void *user, struct bt_reader *reader);
   /**
    * Frees the instance; called exactly once for each successful `create`, whatever happens after it, and once
-   * for `user` when `create` is null and the descriptor was accepted or refused. May be null.
+   * for `user` when `create` is null, accepted or not (a descriptor of another ABI version is not read, though,
+   * and nothing of it is called). May be null.
    */
   void (*destroy)(void *user);
   /** Zero. */

@@ -1,7 +1,7 @@
 //! The border: no panic leaves through a C function, and no foreign exception enters unnamed.
 //!
 //! Invariants: every exported function and every entry of the host table runs inside `catch_unwind`; a callback
-//! into foreign code is `C-unwind` with an [`Unwinding`] on the stack. Cost: one landing pad, no instruction
+//! into foreign code is `C-unwind` with an `Unwinding` on the stack. Cost: one landing pad, no instruction
 //! on the path that does not unwind.
 //!
 //! What happens: a Rust panic of our own standard library goes on to the nearest border and becomes

@@ -475,3 +475,79 @@ unsafe extern "C" fn log(ctx: *mut Ctx, level: u8, line: *const c_char) -> i32 {
     // SAFETY: `ctx` and the text are the strategy's promise.
     code(unsafe { call(ctx, |context| context.log(level, text(line)?)) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::{BT_WANT_BOOK, CStrategy, StrategyDesc};
+    use btcore::engine::{Capacity, LaneConfig, Replay, Rows, StrategySlot};
+    use btcore::feed::FeedConfig;
+    use btcore::latency::Latency;
+    use btcore::wire::{PRICE_SCALE, TickStep, kind};
+    use core::ffi::c_void;
+    use core::sync::atomic::{AtomicI32, Ordering};
+
+    static SEEN: AtomicI32 = AtomicI32::new(-1);
+
+    unsafe extern "C-unwind" fn meets_a_panic(
+        _user: *mut c_void,
+        ctx: *mut Ctx,
+        _event: *const Event,
+        _depth: *const Depth,
+    ) -> i32 {
+        // SAFETY: the handle of this callback.
+        let result = unsafe { call(ctx, |_| panic!("inside the core")) };
+        SEEN.store(code(result), Ordering::Relaxed);
+        0
+    }
+
+    #[test]
+    fn a_panic_under_a_call_is_a_status_there_and_goes_on_after_the_callback() {
+        let instrument = Instrument {
+            symbol: "TXF".into(),
+            exchange: "TAIFEX".into(),
+            ticks: vec![TickStep { price_from: PRICE_SCALE, tick: PRICE_SCALE }],
+            multiplier_e6: PRICE_SCALE,
+            limit_down: i64::MIN,
+            limit_up: i64::MAX,
+            depth_max: 5,
+            order_qty_max: u32::MAX,
+            negative_prices: false,
+            sessions: vec![],
+            fees: vec![],
+        };
+        let desc = StrategyDesc {
+            want: BT_WANT_BOOK,
+            on_event: Some(meets_a_panic),
+            ..StrategyDesc::EMPTY
+        };
+        // SAFETY: the descriptor keeps its contract.
+        let code = unsafe { CStrategy::from_desc("panics", &desc, "{}") }.unwrap();
+        let lane = LaneConfig {
+            name: "lane".into(),
+            seed: 1,
+            latency: Latency::default(),
+            timeseries_ns: 1_000_000_000,
+            capital: 0,
+            capacity: Capacity::default(),
+        };
+        let slot = StrategySlot { name: "panics".into(), params: vec![], code };
+        let lanes = vec![(lane, vec![slot])];
+        let mut replay = Replay::new(vec![instrument], FeedConfig::default(), 1, lanes).unwrap();
+        let event = Event {
+            kind: kind::BOOK,
+            bid_price: 10 * PRICE_SCALE,
+            bid_qty: 1,
+            ask_price: 11 * PRICE_SCALE,
+            ask_qty: 1,
+            ..Event::EMPTY
+        };
+        let depth = Depth { bid_levels: 1, ask_levels: 1, ..Depth::EMPTY };
+        let rows = Rows { events: &[event], depths: &[depth], seqs: &[0] };
+        replay.push(0, rows).unwrap();
+        replay.close(0);
+        let payload = catch_unwind(AssertUnwindSafe(|| replay.run())).expect_err("it goes on");
+        assert_eq!(crate::guard::panic_text(&*payload), "inside the core");
+        assert_eq!(SEEN.load(Ordering::Relaxed), Status::Panic as i32);
+    }
+}

@@ -9,8 +9,8 @@
 //! a null pointer, an unknown value and a wrong size are statuses; nothing allocates between two rows. The header
 //! `include/btcore.h` is generated from this crate and the `wire` room by `tests/header.rs`, and the comments on
 //! public items are its text, written for a reader of C.
-#![warn(missing_docs, unsafe_op_in_unsafe_fn)]
-#![warn(clippy::undocumented_unsafe_blocks)]
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 #![allow(
     clippy::missing_safety_doc,
     reason = "the rules on pointers at the top of the header are the safety section of every function"

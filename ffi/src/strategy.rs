@@ -112,7 +112,8 @@ pub struct StrategyDesc {
     /// Reads the state of a checkpoint; null exactly when `save` is. Not called by this ABI version.
     pub load: Option<unsafe extern "C-unwind" fn(user: *mut c_void, reader: *mut Reader) -> i32>,
     /// Frees the instance; called exactly once for each successful `create`, whatever happens after it, and once
-    /// for `user` when `create` is null and the descriptor was accepted or refused. May be null.
+    /// for `user` when `create` is null, accepted or not (a descriptor of another ABI version is not read, though,
+    /// and nothing of it is called). May be null.
     pub destroy: Option<unsafe extern "C-unwind" fn(user: *mut c_void)>,
     /// Zero.
     pub reserved: [u64; 2],
