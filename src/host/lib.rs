@@ -8,5 +8,6 @@ pub mod plugin;
 pub mod progress;
 pub mod provenance;
 pub mod run;
+pub mod signal;
 pub mod source;
 pub mod synth;

@@ -1,7 +1,8 @@
 //! `bt-host`: the command line. Results go to standard output, talk and errors to standard error.
 //!
 //! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
-//! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed.
+//! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed; 130, 143 stopped by a
+//! signal.
 
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
@@ -23,7 +24,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
     5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 69 service unavailable, \
-    74 input or output failed.";
+    74 input or output failed, 130 and 143 stopped by a signal.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -115,6 +116,7 @@ struct DemoArgs {
 }
 
 fn main() -> ExitCode {
+    bt_host::signal::install();
     match Cli::parse().command {
         Command::Run(args) => match args.config.load(args.output.out.clone()) {
             Ok(config) => {
@@ -188,7 +190,9 @@ fn validate(config: &Config) -> ExitCode {
     match run::check(config) {
         Ok(told) => {
             told.iter().for_each(|line| println!("{line}"));
-            println!("{}: the config is valid", config.name);
+            let document = config::effective::document(config);
+            let hash = bt_host::provenance::hex(&config::effective::hash(&document));
+            println!("{}: the config is valid; config hash {hash}", config.name);
             ExitCode::SUCCESS
         }
         Err(errors) => {

@@ -15,6 +15,7 @@ use crate::output::tables::{LaneTables, Names};
 use crate::output::{OutputError, clickhouse, dir, summary, tables};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
+use crate::signal;
 use crate::source::{self, Chunk, RowSource, SourceError};
 use btcore::engine::{Fault, Need, Replay, Rows, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
@@ -55,6 +56,9 @@ pub enum RunError {
         /// First instant after the span.
         to: String,
     },
+    /// A signal asked to stop.
+    #[error("stopped by signal {0}; nothing was written")]
+    Signal(u8),
     /// The core panicked; its message is on standard error.
     #[error("the simulation panicked: {0}. This is a bug in btcore; nothing was written")]
     Panic(String),
@@ -68,6 +72,7 @@ impl RunError {
             RunError::Plugin(_) => 6,
             RunError::Source(error) => error.exit_code(),
             RunError::Output(OutputError::ClickHouse { .. }) => 69,
+            RunError::Output(OutputError::Taken { .. }) => 2,
             RunError::Output(_) => 74,
             RunError::Core(fault) => match fault.status {
                 Status::StrategyStopped | Status::RoundsExceeded | Status::Exception => 7,
@@ -75,6 +80,7 @@ impl RunError {
                 Status::BadData => 5,
                 _ => 1,
             },
+            RunError::Signal(number) => 128 + number,
             RunError::Panic(_) => 1,
         }
     }
@@ -222,6 +228,9 @@ fn drive(
     let rows_total = sources.iter().map(|source| source.rows_total_hint()).sum::<Option<u64>>();
     let mut chunks: Vec<Pending> = sources.iter().map(|_| Pending::default()).collect();
     loop {
+        if let Some(number) = signal::caught() {
+            return Err(RunError::Signal(number));
+        }
         let need = catch_unwind(AssertUnwindSafe(|| replay.run()));
         match need.map_err(|payload| RunError::Panic(panic_text(payload.as_ref())))?? {
             Need::Nothing => return Ok(()),

@@ -300,3 +300,22 @@ output: { clickhouse: {} }
     schema_paths(&document, &document, "", &mut described);
     assert_eq!(read, described);
 }
+
+#[test]
+fn the_examples_are_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // The recordings are not part of the project; any file stands in for them here.
+    let recording = format!("data.parquet.files=[{}]", root.join("Cargo.toml").display());
+    for (name, sets) in
+        [("demo", vec![]), ("txf", vec![recording.clone()]), ("txf-clickhouse", vec![])]
+    {
+        let options = LoadOptions { sets, ..LoadOptions::default() };
+        let config = load(&root.join(format!("configs/{name}.yaml")), &options);
+        let config = config.unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(config.name, name);
+    }
+    let options = LoadOptions { sets: vec![recording], ..LoadOptions::default() };
+    let config = load(&root.join("configs/txf.yaml"), &options).unwrap();
+    assert_eq!(config.lanes.len(), 2);
+    assert_eq!(config.instruments[0].instrument.sessions.len(), 8);
+}

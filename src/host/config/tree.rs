@@ -232,7 +232,7 @@ fn place_of(at: &serde_saphyr::Location, source: usize) -> Place {
         source,
         line: narrow(at.line()),
         column: narrow(at.column()),
-        len: narrow(at.span().len() as u64).max(1),
+        len: narrow(at.span().len()).max(1),
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn syntax_faults_name_their_place() {
         let fault = parse("a: 1\nb: [1, 2\nc: 3\n", 0).unwrap_err();
-        assert!(matches!(fault.place, Some(Place::File { line: 2 | 3 | 4, .. })), "{fault:?}");
+        assert!(matches!(fault.place, Some(Place::File { line: 2..=4, .. })), "{fault:?}");
         assert!(!fault.message.contains("line"), "{fault:?}");
     }
 

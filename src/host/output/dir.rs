@@ -107,7 +107,7 @@ pub fn check_target(target: &Path, force: bool) -> Result<(), OutputError> {
     let entries = match fs::read_dir(target) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory && target.exists() => {
             return taken("is a file, not a directory");
         }
         Err(error) => return Err(OutputError::io(target, error)),

@@ -5,7 +5,7 @@
 
 use super::metrics::Ratio;
 use super::result::{LaneResult, RunResult, feed_counts};
-use crate::config::scalar::{decimal_text, instant_text};
+use crate::config::scalar::instant_text;
 use crate::provenance::hex;
 use std::fmt::Write;
 
@@ -81,9 +81,12 @@ fn lanes(run: &RunResult) -> String {
         rows.push(row);
     }
     let mut text = aligned(&rows, true);
-    let reason = run.lanes.iter().map(|l| l.ratios().sharpe.reason).find(|r| !r.is_empty());
-    if let Some(reason) = reason {
-        let _ = writeln!(text, "no Sharpe: {reason}");
+    for lane in &run.lanes {
+        let reason = lane.ratios().sharpe.reason;
+        let name = if run.lanes.len() > 1 { format!(" for {}", lane.name) } else { String::new() };
+        if !reason.is_empty() {
+            let _ = writeln!(text, "no Sharpe{name}: {reason}");
+        }
     }
     text
 }
@@ -136,15 +139,11 @@ fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
-/// Money with two places, or as many as it has, so that nothing is hidden.
+/// Money to two places, a half away from zero; the exact figure is in `summary.json`.
 fn money(value: i64) -> String {
-    let exact = decimal_text(i128::from(value), 6);
-    let padded = match exact.split_once('.') {
-        None => format!("{exact}.00"),
-        Some((_, fraction)) if fraction.len() == 1 => format!("{exact}0"),
-        Some(_) => exact,
-    };
-    grouped(&padded)
+    let cents = (value.unsigned_abs() + 5_000) / 10_000;
+    let sign = if value < 0 && cents > 0 { "-" } else { "" };
+    grouped(&format!("{sign}{}.{:02}", cents / 100, cents % 100))
 }
 
 fn percent(ratio: Ratio) -> String {

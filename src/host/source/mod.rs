@@ -127,6 +127,12 @@ pub enum SourceError {
         /// What happened.
         message: String,
     },
+    /// The span holds no session, so no row.
+    #[error("no rows: {message}")]
+    NoSession {
+        /// Of what.
+        message: String,
+    },
     /// The synthetic exchange cannot make this tape.
     #[error("synthetic exchange: {message}")]
     Synth {
@@ -143,6 +149,7 @@ impl SourceError {
             SourceError::Column { .. } | SourceError::Row { .. } => 5,
             SourceError::Server { .. } => 69,
             SourceError::Synth { .. } => 3,
+            SourceError::NoSession { .. } => 4,
         }
     }
 }

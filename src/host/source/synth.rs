@@ -41,9 +41,9 @@ pub fn config(
     };
     config.sessions.retain(|span| span.start_ts_ns < span.end_ts_ns);
     if config.sessions.is_empty() {
-        return Err(refuse(
-            "no session of the instrument lies within data.from and data.to".into(),
-        ));
+        let symbol = &instrument.symbol;
+        let message = format!("no session of {symbol} lies within data.from and data.to");
+        return Err(SourceError::NoSession { message });
     }
     let fits = instrument.ticks.iter().rfind(|step| step.price_from <= config.start_price_e6);
     if fits.is_none_or(|step| config.tick_e6 % step.tick != 0) {
