@@ -40,7 +40,6 @@ class Taker final : public bt::Strategy {
     for (std::uint32_t n = 1; bt_level(&event, &depth, side, n, &level) == BT_STATUS_OK; n++) qty += level.qty;
     return qty;
   }
-  // Requests after the last row are refused: that is the end of the run, not a failure.
   std::int32_t market(bt::Context &ctx, std::uint32_t instrument, std::uint8_t side, std::int64_t qty) {
     std::uint64_t id = 0;
     busy_[instrument] = true;
