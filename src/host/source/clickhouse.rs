@@ -11,7 +11,7 @@ use crate::config::data::Server;
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use clickhouse::query::BytesCursor;
+use clickhouse::query::{BytesCursor, Query};
 use clickhouse::{Client, Compression};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,9 +135,12 @@ async fn columns(
     table: &str,
 ) -> Result<Vec<String>, clickhouse::error::Error> {
     client
-        .query("SELECT name FROM system.columns WHERE database = ? AND table = ? ORDER BY position")
-        .bind(database)
-        .bind(table)
+        .query(
+            "SELECT name FROM system.columns WHERE database = {database:String} AND \
+             table = {table:String} ORDER BY position",
+        )
+        .param("database", database)
+        .param("table", table)
         .fetch_all::<String>()
         .await
 }
@@ -165,7 +168,16 @@ fn select(
     Ok(Selection { columns: names.join(", "), table: format!("`{}`.`{table}`", server.database) })
 }
 
-const WHERE: &str = "WHERE symbol = ? AND exch_ts >= ? AND exch_ts < ?";
+const WHERE: &str =
+    "WHERE symbol = {symbol:String} AND exch_ts >= {from_ns:Int64} AND exch_ts < {to_ns:Int64}";
+
+/// Gives a query the values of [`WHERE`]; the server puts them in, so that no text of a config becomes SQL.
+fn of_stream(query: Query, config: &DecodeConfig) -> Query {
+    query
+        .param("symbol", config.symbol.as_str())
+        .param("from_ns", config.from_ns)
+        .param("to_ns", config.to_ns)
+}
 
 async fn count(
     client: &Client,
@@ -173,8 +185,7 @@ async fn count(
     config: &DecodeConfig,
 ) -> Result<u64, clickhouse::error::Error> {
     let query = client.query(&format!("SELECT count() FROM {} {WHERE}", selection.table));
-    let query = query.bind(config.symbol.as_str()).bind(config.from_ns).bind(config.to_ns);
-    query.fetch_one::<u64>().await
+    of_stream(query, config).fetch_one::<u64>().await
 }
 
 impl ClickHouseSource {
@@ -187,8 +198,7 @@ impl ClickHouseSource {
         let sql =
             format!("SELECT {columns} FROM {table} {WHERE} ORDER BY exch_ts, ingest_ts, seq_no");
         let config = &self.config;
-        let query = self.client.query(&sql);
-        let query = query.bind(config.symbol.as_str()).bind(config.from_ns).bind(config.to_ns);
+        let query = of_stream(self.client.query(&sql), config);
         let query = query
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1")
