@@ -222,8 +222,7 @@ fn malformed_rows_fail_by_name_or_are_skipped_and_counted() {
     ];
     for (index, (reason, column, line)) in cases.into_iter().enumerate() {
         let path = write(&format!("bad{index}"), &[good.clone(), good.clone(), line, good.clone()]);
-        let error =
-            read(std::slice::from_ref(&path), &recipe("A")).err().expect(reason).to_string();
+        let error = read(std::slice::from_ref(&path), &recipe("A")).expect_err(reason).to_string();
         let place = format!("bad{index}.parquet, row 2, column `{column}`");
         assert!(error.contains(&place), "{reason}: no `{place}` in: {error}");
         let skip = DecodeConfig { malformed_skip: true, ..recipe("A") };
@@ -241,7 +240,7 @@ fn malformed_rows_fail_by_name_or_are_skipped_and_counted() {
     // Quantities in shares, lots of a thousand.
     let path = write("lots", &[tick(100, 3_000, 1), tick(100, 2_500, 1)]);
     let lots = DecodeConfig { lot: 1_000, ..recipe("A") };
-    let error = read(std::slice::from_ref(&path), &lots).err().expect("half a lot").to_string();
+    let error = read(std::slice::from_ref(&path), &lots).expect_err("half a lot").to_string();
     assert!(error.contains("2500 is not a whole number of lots of 1000"), "{error}");
 }
 
