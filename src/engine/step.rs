@@ -187,7 +187,10 @@ pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<P
         lane.state.gateway.close();
         lane.state.timers.close();
     }
-    run(lane, market, i64::MAX)
+    if run(lane, market, i64::MAX)? == Pause::Drain || lane.state.recorder.wants_drain() {
+        return Ok(Pause::Drain); // `on_end` and the orders still open find half of every slab free.
+    }
+    Ok(Pause::Limit)
 }
 
 #[cold]
