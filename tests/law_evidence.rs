@@ -39,10 +39,11 @@ fn send(context: &mut Context<'_>, side: Side, price: i64, qty: u32, tif: Tif) {
     context.order_submit(&limit(side, price, qty, tif)).expect("it is taken");
 }
 
-const QUIET: ([(i64, u32); 2], [(i64, u32); 2]) = ([(100, 4), (99, 4)], [(102, 4), (103, 4)]);
+const BIDS: [(i64, u32); 2] = [(100, 4), (99, 4)];
+const ASKS: [(i64, u32); 2] = [(102, 4), (103, 4)];
 
 fn quiet(at_ns: i64) -> Raw {
-    book(at_ns, &QUIET.0, &QUIET.1)
+    book(at_ns, &BIDS, &ASKS)
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn own_orders_at_one_price_fill_in_turn_with_the_queue_between() {
     let rows = [
         quiet(0),
         // Two more lots of others join behind the first order.
-        book(10, &[(100, 6), (99, 4)], &QUIET.1),
+        book(10, &[(100, 6), (99, 4)], &ASKS),
         trade(20, 100, 5, -1),
         trade(21, 100, 1, -1),
         trade(22, 100, 2, -1),

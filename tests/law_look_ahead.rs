@@ -20,7 +20,8 @@ impl Reader {
             self.state = (self.state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
         let position = context.position(0).expect("a position");
-        self.told.borrow_mut().push((context.now_ns(), format!("{what} {position:?}")));
+        let book = context.book(0).map(|(event, depth)| (Event { depth_ix: 0, ..*event }, *depth));
+        self.told.borrow_mut().push((context.now_ns(), format!("{what} {position:?} {book:?}")));
     }
 
     fn act(&mut self, context: &mut btcore::engine::Context<'_>, price: i64) {

@@ -169,7 +169,7 @@ impl Feed {
         &self.stats
     }
 
-    /// See [`DataHash::finish`].
+    /// BLAKE3 over the rows of each instrument, see `hash`.
     pub fn data_hash(&self, instruments: &[Instrument]) -> [u8; 32] {
         self.hash.finish(instruments)
     }
