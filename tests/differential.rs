@@ -210,7 +210,7 @@ fn one(seed: u64, seen: &mut Seen) {
     let outcome = run_lanes(
         vec![venue.clone()],
         FeedConfig { window_rows: 64, ..FeedConfig::default() },
-        &[rows.clone()],
+        std::slice::from_ref(&rows),
         1 + (seed as usize % 7),
         vec![(config, scripted)],
     )

@@ -301,7 +301,8 @@ fn rows_that_cannot_be_are_refused_by_their_number_in_the_stream() {
         replay.push(0, Rows { events: &[event], depths: &[], seqs: &[0] })
     };
     push(&|_| {}).expect("a good row");
-    let cases: [(&dyn Fn(&mut Event), &str); 5] = [
+    type Case<'a> = (&'a dyn Fn(&mut Event), &'a str);
+    let cases: [Case<'_>; 5] = [
         (&|e| e.ts_exch_ns = i64::MAX, "stamp"),
         (&|e| e.ts_exch_ns = i64::MIN, "stamp"),
         (&|e| e.flags = flags::OUT_OF_SESSION, "flag"),

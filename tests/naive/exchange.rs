@@ -338,7 +338,7 @@ impl Naive {
                         || order.price > self.instrument.limit_up),
                 Reason::OutsideLimits,
             ),
-            (order.post_only && self.reachable(order).len() > 0, Reason::PostOnlyWouldTake),
+            (order.post_only && !self.reachable(order).is_empty(), Reason::PostOnlyWouldTake),
         ];
         checks.iter().find(|(fails, _)| *fails).map(|(_, reason)| *reason)
     }
