@@ -259,7 +259,8 @@ impl Embedded {
             BT_NEED_ROWS => {
                 let events = &market.events[self.fed..];
                 let events = &events[..chunk.min(events.len())];
-                let depths = &market.depths[self.fed_depths..];
+                let books = events.iter().filter(|event| event.kind == kind::BOOK).count();
+                let depths = &market.depths[self.fed_depths..][..books];
                 let mut taken = Taken { events: 0, depths: 0 };
                 // SAFETY: the arrays are as long as said.
                 let status = unsafe {
