@@ -18,6 +18,7 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder, RowFilter,
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::basic::SortOrder;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::collections::VecDeque;
@@ -148,13 +149,23 @@ fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Optio
     (!part.groups.is_empty()).then_some(part)
 }
 
-fn statistics<'a>(group: &'a RowGroupMetaData, name: &str) -> Option<&'a Statistics> {
-    group.columns().iter().find(|c| c.column_path().string() == name)?.statistics()
+/// A column's bounds, if they are of the order that they are asked about: old writers bounded strings as signed
+/// bytes, and an unsigned stamp's bounds read as signed would exclude a group that holds rows.
+fn statistics<'a>(
+    group: &'a RowGroupMetaData,
+    name: &str,
+    order: SortOrder,
+) -> Option<&'a Statistics> {
+    let column = group.columns().iter().find(|c| c.column_path().string() == name)?;
+    let statistics = column.statistics()?;
+    let is_usable =
+        column.column_descr().sort_order() == order && !statistics.is_min_max_deprecated();
+    is_usable.then_some(statistics)
 }
 
 /// First and last stamp of a group; everything where the file does not tell.
 fn times(group: &RowGroupMetaData) -> (i64, i64) {
-    match statistics(group, "exch_ts") {
+    match statistics(group, "exch_ts", SortOrder::SIGNED) {
         Some(Statistics::Int64(stats)) => (
             stats.min_opt().copied().unwrap_or(i64::MIN),
             stats.max_opt().copied().unwrap_or(i64::MAX),
@@ -164,7 +175,10 @@ fn times(group: &RowGroupMetaData) -> (i64, i64) {
 }
 
 fn may_hold(group: &RowGroupMetaData, symbol: &str) -> bool {
-    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol") else { return true };
+    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
+    else {
+        return true;
+    };
     let bytes = symbol.as_bytes();
     stats.min_opt().is_none_or(|min| min.data() <= bytes)
         && stats.max_opt().is_none_or(|max| bytes <= max.data())
@@ -173,7 +187,10 @@ fn may_hold(group: &RowGroupMetaData, symbol: &str) -> bool {
 /// Whether a group holds nothing but this symbol and, possibly, rows without any. Bounds that are not exact prove
 /// nothing.
 fn holds_only(group: &RowGroupMetaData, symbol: &str) -> bool {
-    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol") else { return false };
+    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
+    else {
+        return false;
+    };
     let is = |bound: Option<&parquet::data_type::ByteArray>| {
         bound.is_some_and(|bound| bound.data() == symbol.as_bytes())
     };
