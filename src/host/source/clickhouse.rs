@@ -77,8 +77,11 @@ impl ClickHouseConn {
         }
     }
 
-    fn client(&self) -> Client {
+    /// A client with connections of its own. A connection is driven by the runtime that opened it, so a client must
+    /// not serve two runtimes: the one would wait on a connection that the other no longer drives.
+    fn client(&self, block_rows: usize) -> Client {
         let mut client = Client::default().with_url(&self.url).with_compression(Compression::Lz4);
+        client = client.with_setting("max_block_size", block_rows.to_string());
         if let Some(user) = &self.user {
             client = client.with_user(user);
         }
@@ -127,11 +130,11 @@ enum State {
     Done,
 }
 
-/// What is asked for one symbol. `client` knows address, user and settings.
+/// What is asked for one symbol.
 #[derive(Clone)]
 struct Request {
-    client: Client,
     conn: Arc<ClickHouseConn>,
+    block_rows: usize,
     columns: Arc<str>,
     symbol: String,
     from_ns: i64,
@@ -157,7 +160,7 @@ pub fn open(
         }
     }
     let block_rows = (BLOCK_ROWS_ALL / recipes.len().max(1)).clamp(BLOCK_ROWS_MIN, BLOCK_ROWS_MAX);
-    let client = conn.client().with_setting("max_block_size", block_rows.to_string());
+    let client = conn.client(block_rows);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| fail(e.to_string()))?;
     let found = within(conn.connect_timeout, found_columns(&client, conn));
@@ -176,14 +179,14 @@ pub fn open(
     for config in recipes {
         let (from_ns, to_ns) = span_recorded(config);
         let request = Request {
-            client: client.clone(),
             conn: conn.clone(),
+            block_rows,
             columns: columns.clone(),
             symbol: config.symbol.clone(),
             from_ns,
             to_ns,
         };
-        let count = within(conn.receive_timeout, request.count());
+        let count = within(conn.receive_timeout, request.count(&client));
         let rows_total = runtime.block_on(count).map_err(fail)?;
         streams.push(Box::new(ClickHouseSource::new(config.clone(), request, rows_total)));
     }
@@ -211,8 +214,8 @@ async fn found_columns(
 }
 
 impl Request {
-    fn query(&self, sql: &str) -> ::clickhouse::query::Query {
-        self.client
+    fn query(&self, client: &Client, sql: &str) -> ::clickhouse::query::Query {
+        client
             .query(sql)
             .param("database", &self.conn.database)
             .param("table", &self.conn.table)
@@ -221,13 +224,13 @@ impl Request {
             .param("to_ns", self.to_ns)
     }
 
-    async fn count(&self) -> Result<u64, ::clickhouse::error::Error> {
-        self.query(&format!("SELECT count() {FROM}")).fetch_one::<u64>().await
+    async fn count(&self, client: &Client) -> Result<u64, ::clickhouse::error::Error> {
+        self.query(client, &format!("SELECT count() {FROM}")).fetch_one::<u64>().await
     }
 
     fn rows(&self) -> ::clickhouse::query::Query {
         let sql = format!("SELECT {} {FROM} ORDER BY exch_ts, ingest_ts, seq_no", self.columns);
-        self.query(&sql)
+        self.query(&self.conn.client(self.block_rows), &sql)
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1")
             // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
