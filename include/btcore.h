@@ -547,8 +547,8 @@ typedef struct bt_host_api {
    * Sends a new order; `req->struct_size` is `sizeof(bt_order_req)`. Writes its id, counted from 1 in each
    * lane. BT_STATUS_OK says that it was sent; the exchange's answer comes by `on_report`, a refusal included.
    * BT_STATUS_INVALID_ARGUMENT: a value that no exchange could read. BT_STATUS_ABI_MISMATCH: wrong
-   * struct_size. BT_STATUS_FULL: too many orders live or messages in flight. BT_STATUS_INVALID_STATE: after
-   * the last row.
+   * struct_size. BT_STATUS_FULL: too many orders live or messages in flight. BT_STATUS_INVALID_STATE: in
+   * `on_end`. What is sent once the last row was delivered never arrives.
    */
   int32_t (*order_submit)(struct bt_ctx *ctx, const struct bt_order_req *req, uint64_t *order_id_out);
   /**
@@ -863,7 +863,7 @@ typedef struct bt_strategy_desc {
   int32_t (*on_fill)(void *user, struct bt_ctx *ctx, const struct bt_fill *fill);
   /** A timer set by this strategy is due. */
   int32_t (*on_timer)(void *user, struct bt_ctx *ctx, uint64_t timer_id);
-  /** After the last row; requests are refused from here on. Not called when a run fails. May be null. */
+  /** The run is over; requests are refused here. Not called when a run fails. May be null. */
   int32_t (*on_end)(void *user, struct bt_ctx *ctx);
   /**
    * Writes the state for a checkpoint; null says that runs with it cannot be resumed. This ABI version takes

@@ -40,17 +40,15 @@ class Taker final : public bt::Strategy {
     for (std::uint32_t n = 1; bt_level(&event, &depth, side, n, &level) == BT_STATUS_OK; n++) qty += level.qty;
     return qty;
   }
-  // Requests after the last row are refused: that is the end of the run, not a failure.
-  static std::int32_t sent(std::int32_t status) { return status == BT_STATUS_INVALID_STATE ? BT_STATUS_OK : status; }
   std::int32_t market(bt::Context &ctx, std::uint32_t instrument, std::uint8_t side, std::int64_t qty) {
     std::uint64_t id = 0;
     busy_[instrument] = true;
-    return sent(ctx.submit(bt_order(instrument, side, BT_ORDER_TYPE_MARKET, BT_TIF_IOC, 0, static_cast<std::uint32_t>(qty)), id));
+    return ctx.submit(bt_order(instrument, side, BT_ORDER_TYPE_MARKET, BT_TIF_IOC, 0, static_cast<std::uint32_t>(qty)), id);
   }
   std::int32_t ended(bt::Context &ctx, std::uint32_t instrument, std::uint32_t leaves_qty) {
     if (leaves_qty) return BT_STATUS_OK;
     busy_[instrument] = false;
-    return sent(ctx.timer(ctx.now_ns() + hold_ns_, instrument));
+    return ctx.timer(ctx.now_ns() + hold_ns_, instrument);
   }
   std::vector<bool> busy_;  // an order is on its way, one flag an instrument
   std::int64_t qty_ = 1, enter_percent_ = 70, hold_ns_ = 1000000000;

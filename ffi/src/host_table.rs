@@ -94,8 +94,8 @@ pub struct HostApi {
     /// Sends a new order; `req->struct_size` is `sizeof(bt_order_req)`. Writes its id, counted from 1 in each
     /// lane. BT_STATUS_OK says that it was sent; the exchange's answer comes by `on_report`, a refusal included.
     /// BT_STATUS_INVALID_ARGUMENT: a value that no exchange could read. BT_STATUS_ABI_MISMATCH: wrong
-    /// struct_size. BT_STATUS_FULL: too many orders live or messages in flight. BT_STATUS_INVALID_STATE: after
-    /// the last row.
+    /// struct_size. BT_STATUS_FULL: too many orders live or messages in flight. BT_STATUS_INVALID_STATE: in
+    /// `on_end`. What is sent once the last row was delivered never arrives.
     pub order_submit:
         unsafe extern "C" fn(ctx: *mut Ctx, req: *const OrderReq, order_id_out: *mut u64) -> i32,
     /// Asks for another price (1e-6) and another total quantity (lots, filled ones included) of a live order.

@@ -42,7 +42,7 @@ pub trait Plugin: Sized {
     fn on_timer(&mut self, _host: &mut Host<'_>, _timer_id: u64) -> i32 {
         0
     }
-    /// After the last row.
+    /// The run is over; requests are refused here.
     fn on_end(&mut self, _host: &mut Host<'_>) -> i32 {
         0
     }

@@ -104,7 +104,7 @@ pub struct StrategyDesc {
     /// A timer set by this strategy is due.
     pub on_timer:
         Option<unsafe extern "C-unwind" fn(user: *mut c_void, ctx: *mut Ctx, timer_id: u64) -> i32>,
-    /// After the last row; requests are refused from here on. Not called when a run fails. May be null.
+    /// The run is over; requests are refused here. Not called when a run fails. May be null.
     pub on_end: Option<unsafe extern "C-unwind" fn(user: *mut c_void, ctx: *mut Ctx) -> i32>,
     /// Writes the state for a checkpoint; null says that runs with it cannot be resumed. This ABI version takes
     /// no checkpoints and never calls it.

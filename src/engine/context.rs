@@ -6,7 +6,6 @@
 use super::lane::LaneState;
 use crate::account::Position;
 use crate::exchange::Market;
-use crate::recorder::DigestRecord;
 use crate::strategy::Param;
 use crate::wire::{Depth, Event, Instrument, OrderReq, Status};
 use alloc::string::String;
@@ -56,7 +55,7 @@ impl Context<'_> {
         let now_ns = self.state.now_ns;
         let sent = self.state.gateway.submit(now_ns, self.strategy, instruments, req)?;
         self.state.counts.orders += 1;
-        self.state.digest.update(&DigestRecord::sent(now_ns, 16, &sent));
+        self.state.note_sent(16, &sent);
         Ok(sent.row.order_id)
     }
 
@@ -69,7 +68,7 @@ impl Context<'_> {
         let now_ns = self.state.now_ns;
         let sent = self.state.gateway.amend(now_ns, self.strategy, order_id, price, qty)?;
         self.state.counts.amends += 1;
-        self.state.digest.update(&DigestRecord::sent(now_ns, 17, &sent));
+        self.state.note_sent(17, &sent);
         Ok(())
     }
 
@@ -82,7 +81,7 @@ impl Context<'_> {
         let now_ns = self.state.now_ns;
         let sent = self.state.gateway.cancel(now_ns, self.strategy, order_id)?;
         self.state.counts.cancels += 1;
-        self.state.digest.update(&DigestRecord::sent(now_ns, 18, &sent));
+        self.state.note_sent(18, &sent);
         Ok(())
     }
 

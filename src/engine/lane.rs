@@ -3,17 +3,17 @@
 //! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
 //! the lane is built (law 12). `row_exch >= row_seen`: the exchange is never behind what a strategy saw.
 
-use super::Fault;
 use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
 use crate::exchange::{Exchange, Market, Outbox, Response};
 use crate::feed::{Kept, Window, session_at};
-use crate::gateway::{Gateway, Timers};
+use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Fifo, Latency};
-use crate::recorder::{DayRow, OrderDigest, Recorder, SeriesRow};
+use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
+use crate::wire::Fault;
 use crate::wire::{Event, Instrument, Status, flags, kind};
 use alloc::boxed::Box;
 use alloc::format;
@@ -292,6 +292,12 @@ impl LaneState {
     /// Requests are taken until `on_end`.
     pub fn check_trading(&self) -> Result<(), Status> {
         if self.phase == Phase::Ended { Err(Status::InvalidState) } else { Ok(()) }
+    }
+
+    /// Takes a request into the digest; `kind` as in [`DigestRecord::sent`].
+    pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
+        let Sent { row, price, qty } = sent;
+        self.digest.update(&DigestRecord::sent(self.now_ns, kind, row, *price, *qty));
     }
 
     /// Copies the rows that are about to leave the window.

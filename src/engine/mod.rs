@@ -15,32 +15,7 @@ mod step;
 
 pub use context::Context;
 pub use lane::{Capacity, Lane, LaneConfig, LaneSummary, StrategySlot};
-pub use replay::{Need, Replay, Rows};
+pub use replay::{Need, Replay};
 
-use crate::wire::Status;
-use alloc::string::String;
-
-/// What went wrong, with the place named in the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Kind.
-    pub status: Status,
-    /// A sentence that names the row, event or field.
-    pub message: String,
-}
-
-impl Fault {
-    /// A fault.
-    #[cold]
-    pub fn new(status: Status, message: String) -> Self {
-        Fault { status, message }
-    }
-}
-
-impl core::fmt::Display for Fault {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}: {}", self.status.name(), self.message)
-    }
-}
-
-impl core::error::Error for Fault {}
+pub use crate::feed::Rows;
+pub use crate::wire::Fault;

@@ -3,17 +3,16 @@
 //! Invariants: a lane runs only instants before the newest known row, so no chunk edge shows; rows are dropped
 //! only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
 
-use super::Fault;
 use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
 use super::step::{self, Pause};
 use crate::exchange::Market;
-use crate::feed::{Feed, FeedConfig, FeedStats};
+use crate::feed::{Feed, FeedConfig, FeedStats, Rows};
 use crate::recorder::Sink;
 use crate::strategy::Strategy;
 use crate::wire::limits::{
     FEES_MAX, INSTRUMENTS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX, TICK_STEPS_MAX,
 };
-use crate::wire::{Depth, Event, Instrument, LEVELS_MAX, Status};
+use crate::wire::{Fault, Instrument, LEVELS_MAX, Status};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,18 +26,6 @@ pub enum Need {
     Drain(usize),
     /// Nothing: the run is over.
     Nothing,
-}
-
-/// Raw rows of one stream, in the source's own order.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// BOOK and TRADE rows: times, instrument, kind, touch (books), trade (trades), aggressor, and the flags that
-    /// only the source knows (`QTY_SATURATED`, `OFF_GRID`, `SENTINEL`).
-    pub events: &'a [Event],
-    /// One depth row for each BOOK row of `events`, in the same order.
-    pub depths: &'a [Depth],
-    /// Sequence number of each row of `events`; 0 where the source has none.
-    pub seqs: &'a [u64],
 }
 
 /// Streams of rows in, lanes over them.

@@ -4,11 +4,11 @@
 //! delivered, then rows are delivered, then timers fire; what was sent with zero latency makes another round
 //! of the same instant, up to `ROUNDS_MAX`. Cost: two comparisons of five clocks a row, and the callback.
 
-use super::Fault;
 use super::lane::{Lane, LaneState, Phase};
 use crate::exchange::{Market, Message, Response};
 use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
+use crate::wire::Fault;
 use crate::wire::limits::ROUNDS_MAX;
 use crate::wire::{Fill, Report, ReportKind, Status};
 use alloc::format;

@@ -8,7 +8,7 @@ use super::resting::{AHEAD_UNKNOWN, NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, fill, report};
 use crate::book::{Book, LevelState};
-use crate::engine::Fault;
+use crate::wire::Fault;
 use crate::wire::{
     Event, Evidence, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_PRICE,
 };

@@ -16,9 +16,9 @@ mod taken;
 pub use resting::AHEAD_UNKNOWN;
 pub use rules::Terms;
 
-use crate::engine::Fault;
 use crate::feed::{Kept, Window};
 use crate::latency::Fifo;
+use crate::wire::Fault;
 use crate::wire::{
     Event, Evidence, Fill, Instrument, Reason, Report, ReportKind, Side, Status, Tif, UNDEF_TIME,
     kind,

@@ -4,7 +4,7 @@
 //! when every open stream has a settled head, so that chunking cannot change the order. Cost: O(log k) a row.
 
 use super::stream::{Row, Stream, order};
-use crate::engine::Fault;
+use crate::wire::Fault;
 use alloc::vec::Vec;
 
 /// The merge.

@@ -15,9 +15,8 @@ pub use session::{is_open_at, session_at};
 pub use window::{Kept, Window};
 
 use crate::book::Book;
-use crate::engine::{Fault, Rows};
 use crate::wire::{
-    Depth, Event, Instrument, LEVELS_MAX, Side, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
+    Depth, Event, Fault, Instrument, LEVELS_MAX, Side, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
 };
 use alloc::format;
 use alloc::vec::Vec;
@@ -51,6 +50,18 @@ impl Default for FeedConfig {
             window_rows: 65_536,
         }
     }
+}
+
+/// Raw rows of one stream, in the source's own order.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// BOOK and TRADE rows: times, instrument, kind, touch (books), trade (trades), aggressor, and the flags that
+    /// only the source knows (`QTY_SATURATED`, `OFF_GRID`, `SENTINEL`).
+    pub events: &'a [Event],
+    /// One depth row for each BOOK row of `events`, in the same order.
+    pub depths: &'a [Depth],
+    /// Sequence number of each row of `events`; 0 where the source has none.
+    pub seqs: &'a [u64],
 }
 
 /// What happened to the rows of one instrument. Every row is in exactly one of `rows_used`, the `excluded_*` and
@@ -154,7 +165,7 @@ impl Feed {
         &self.stats
     }
 
-    /// See [`DataHash::finish`].
+    /// BLAKE3 over the rows of each instrument, see `hash`.
     pub fn data_hash(&self, instruments: &[Instrument]) -> [u8; 32] {
         self.hash.finish(instruments)
     }

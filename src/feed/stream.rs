@@ -4,7 +4,7 @@
 //! come, that is when its time lies more than `reorder_ns` behind the newest row, or the stream is closed.
 //! Never longer than its capacity, which is set at construction. Cost: one comparison a row when sorted.
 
-use crate::engine::Fault;
+use crate::wire::Fault;
 use crate::wire::{Depth, Event, Status, kind};
 use alloc::collections::VecDeque;
 use alloc::format;

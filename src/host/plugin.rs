@@ -110,6 +110,8 @@ pub fn instance(spec: &StrategySpec, code: &Code) -> Result<CStrategy, PluginErr
 fn open_error(spec: &StrategySpec, path: &Path, error: &libloading::Error) -> PluginError {
     use std::error::Error;
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    // The loader begins with the path that it was given, and so does this error.
+    let cause = cause.rsplit_once(".so: ").map_or(cause.as_str(), |(_, rest)| rest).to_owned();
     PluginError::Open { strategy: spec.name.clone(), path: path.into(), message: cause }
 }
 

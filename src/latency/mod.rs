@@ -1,7 +1,7 @@
 //! The three legs: feed, order entry (submit, amend, cancel apart), response; and the FIFO that a leg is.
 //!
-//! Invariants: messages of one leg never overtake each other: a message is due at the later of its own
-//! arrival and the arrival of the one before it. Units: ns. Cost: O(1) a message, nothing allocated.
+//! Invariants: messages of one leg never overtake each other: only the first of a line can leave, so one that
+//! would arrive earlier on its own arrives with the one before it. Units: ns. Cost: O(1) a message, nothing allocated.
 
 use crate::wire::limits::LATENCY_NS_MAX;
 use alloc::boxed::Box;
@@ -37,20 +37,19 @@ impl Latency {
     }
 }
 
-/// A bounded first-in first-out line of messages with due times that never fall.
+/// A bounded first-in first-out line of messages, each with the time at which it may leave.
 #[derive(Debug)]
 pub struct Fifo<T> {
     slots: Box<[(i64, T)]>,
     first: usize,
     len: usize,
-    due_last_ns: i64,
 }
 
 impl<T: Copy> Fifo<T> {
     /// An empty line for `capacity` messages; `blank` fills the unused slots. Allocates once.
     pub fn new(capacity: usize, blank: T) -> Self {
         let slots = alloc::vec![(0, blank); capacity.max(1)].into_boxed_slice();
-        Fifo { slots, first: 0, len: 0, due_last_ns: i64::MIN }
+        Fifo { slots, first: 0, len: 0 }
     }
 
     /// Messages that still fit.
@@ -58,24 +57,17 @@ impl<T: Copy> Fifo<T> {
         self.slots.len() - self.len
     }
 
-    /// When a message that would arrive at `arrival_ns` on its own is due behind those before it.
-    pub fn due_for(&self, arrival_ns: i64) -> i64 {
-        arrival_ns.max(self.due_last_ns)
-    }
-
-    /// Appends a message due at [`Fifo::due_for`]; gives it back when the line is full.
+    /// Appends a message that would arrive at `arrival_ns` on its own; gives it back when the line is full.
     pub fn push(&mut self, arrival_ns: i64, message: T) -> Result<(), T> {
         if self.len == self.slots.len() {
             return Err(message);
         }
-        let due_ns = self.due_for(arrival_ns);
         let mut place = self.first + self.len;
         if place >= self.slots.len() {
             place -= self.slots.len();
         }
-        self.slots[place] = (due_ns, message);
+        self.slots[place] = (arrival_ns, message);
         self.len += 1;
-        self.due_last_ns = due_ns;
         Ok(())
     }
 
@@ -84,13 +76,13 @@ impl<T: Copy> Fifo<T> {
         self.len = 0;
     }
 
-    /// When the first message is due; `i64::MAX` when there is none.
+    /// When the first message may leave; `i64::MAX` when there is none.
     #[inline]
     pub fn due_ns(&self) -> i64 {
         if self.len == 0 { i64::MAX } else { self.slots[self.first].0 }
     }
 
-    /// Takes the first message if it is due by `now_ns`.
+    /// Takes the first message if it may leave by `now_ns`.
     pub fn pop_due(&mut self, now_ns: i64) -> Option<T> {
         if self.due_ns() > now_ns || self.len == 0 {
             return None;

@@ -5,7 +5,7 @@
 //! 7 are the [`crate::wire::ReportKind`]s; 16 submit, 17 amend, 18 cancel (sent: exchange time equals lane
 //! time, reason 0); 32 fill (reason is the [`crate::wire::Evidence`]).
 
-use crate::gateway::Sent;
+use super::OrderRow;
 use crate::wire::{Fill, Report};
 use arrayvec::ArrayVec;
 
@@ -40,19 +40,20 @@ pub struct DigestRecord {
 }
 
 impl DigestRecord {
-    /// The event of a request that was sent at `now_ns`; `kind` is 16, 17 or 18.
-    pub fn sent(now_ns: i64, kind: u8, sent: &Sent) -> Self {
+    /// The event of a request about the order of `row` that was sent at `now_ns`; `kind` is 16, 17 or 18, price and
+    /// quantity are what was asked for.
+    pub fn sent(now_ns: i64, kind: u8, row: &OrderRow, price: i64, qty: u32) -> Self {
         DigestRecord {
             ts_local_ns: now_ns,
             ts_exch_ns: now_ns,
-            order_id: sent.row.order_id,
-            price: sent.price,
-            qty: sent.qty,
-            leaves_qty: sent.row.qty - sent.row.filled_qty,
-            strategy: sent.row.strategy,
-            instrument: sent.row.instrument,
+            order_id: row.order_id,
+            price,
+            qty,
+            leaves_qty: row.qty - row.filled_qty,
+            strategy: row.strategy,
+            instrument: row.instrument,
             kind,
-            side: sent.row.side as u8,
+            side: row.side as u8,
             reason: 0,
         }
     }

@@ -8,7 +8,7 @@ mod digest;
 
 pub use digest::{DigestRecord, OrderDigest};
 
-use crate::engine::Fault;
+use crate::wire::Fault;
 use crate::wire::{Fill, Reason, Side, Status};
 use alloc::format;
 use alloc::vec::Vec;

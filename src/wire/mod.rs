@@ -8,6 +8,7 @@
 //! at the edge.
 
 pub mod event;
+pub mod fault;
 pub mod fill;
 pub mod instrument;
 pub mod limits;
@@ -16,6 +17,7 @@ pub mod report;
 pub mod status;
 
 pub use event::{Aggressor, Depth, Event, Level, flags, kind};
+pub use fault::Fault;
 pub use fill::{Evidence, Fill};
 pub use instrument::{Fee, FeeBase, FeeSide, Instrument, Rounding, Session, TickStep};
 pub use order::{OrderReq, OrderType, Side, Tif};

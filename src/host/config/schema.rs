@@ -1,7 +1,7 @@
 //! The JSON Schema of the config, for editors: shapes and one sentence for each key.
 //!
 //! Invariants: these types are never read into; the reader modules are. A test holds the two key for key.
-//! Exact decimals and durations are texts or numbers, see [`Decimal`] and [`Duration`].
+//! Exact decimals and durations are texts or numbers, see `Decimal` and `Duration`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

@@ -1,8 +1,9 @@
 //! Writes a run into a ClickHouse and reads it back: whole, once, whatever an earlier start left behind.
 //!
-//! Needs a server, or the test front, named by CH_URL; says that it was skipped otherwise. Uses a database of
-//! its own, and drops it.
+//! Runs on the server that CH_URL names, else on the engine that `scripts/test` installs; says that it was skipped
+//! where there is neither. Uses a database of its own, and drops it.
 
+use chfront::Front;
 use clickhouse::Client;
 use std::path::Path;
 use std::process::Command;
@@ -23,12 +24,19 @@ fn run(url: &str, database: &str, out: &Path) {
 
 #[test]
 fn a_run_is_there_whole_and_once() {
-    let Ok(url) = std::env::var("CH_URL") else {
-        eprintln!("skipped: CH_URL names no ClickHouse");
-        return;
-    };
     let database = format!("btcore_test_{}", std::process::id());
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&database);
+    let named = std::env::var("CH_URL").ok();
+    let library = if named.is_none() { chfront::library() } else { None };
+    let front = library.map(|library| {
+        Front::start(&library, &out.with_extension("engine")).expect("the engine starts")
+    });
+    let Some(url) = named.or_else(|| front.as_ref().map(|front| front.url().to_string())) else {
+        println!(
+            "skipped: CH_URL names no ClickHouse, and scripts/test did not install the engine"
+        );
+        return;
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = Client::default().with_url(&url);
     let count = |table: &str| {

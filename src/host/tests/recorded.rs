@@ -107,7 +107,7 @@ fn a_day_has_one_digest_from_parquet_and_clickhouse() {
     let scratch = Scratch::new("recorded-digest");
     let engine = chfront::library().map(|library| {
         let front = Front::start(&library, &scratch.0.join("engine")).expect("the engine starts");
-        import(&front.url().to_string(), &dir);
+        import(front.url(), &dir);
         front
     });
     if engine.is_none() {

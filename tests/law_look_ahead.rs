@@ -1,0 +1,135 @@
+//! Law 3, no look-ahead: what a strategy is told and does up to a time depends only on rows that could have arrived by
+//! then. Every row behind a cut is scrambled or removed, and nothing before the cut changes.
+
+mod support;
+
+use btcore::latency::Latency;
+use btcore::strategy::Strategy;
+use btcore::wire::{Depth, Event, Fill, OrderReq, Report, Side, Tif, kind};
+use support::*;
+
+/// Trades on what it sees, by a hash of it: any peek ahead shows in its orders.
+struct Reader {
+    told: std::rc::Rc<std::cell::RefCell<Vec<(i64, String)>>>,
+    state: u64,
+}
+
+impl Reader {
+    fn note(&mut self, context: &mut btcore::engine::Context<'_>, what: String) {
+        for byte in what.bytes() {
+            self.state = (self.state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        let position = context.position(0).expect("a position");
+        let book = context.book(0).map(|(event, depth)| (Event { depth_ix: 0, ..*event }, *depth));
+        self.told.borrow_mut().push((context.now_ns(), format!("{what} {position:?} {book:?}")));
+    }
+
+    fn act(&mut self, context: &mut btcore::engine::Context<'_>, price: i64) {
+        let side = if self.state & 1 == 0 { Side::Buy } else { Side::Sell };
+        let tif = [Tif::Rod, Tif::Gtc, Tif::Ioc, Tif::Fok][(self.state >> 1) as usize & 3];
+        let offset = (self.state >> 8) as i64 % 5 - 2;
+        let id = self.state >> 16 & 15;
+        // A refusal is a result like any other, and is compared like any other.
+        let done = match self.state >> 4 & 3 {
+            0 => context.order_cancel(id).map(|()| 0),
+            1 => context
+                .order_amend(id, price + offset * E6, 1 + (self.state >> 20) as u32 % 3)
+                .map(|()| 0),
+            _ => context.order_submit(&OrderReq {
+                price: price + offset * E6,
+                ..limit(side, 0, 1 + (self.state >> 24) as u32 % 4, tif)
+            }),
+        };
+        self.told.borrow_mut().push((context.now_ns(), format!("{done:?}")));
+    }
+}
+
+impl Strategy for Reader {
+    fn on_event(
+        &mut self,
+        context: &mut btcore::engine::Context<'_>,
+        event: &Event,
+        depth: &Depth,
+    ) -> i32 {
+        let event = Event { depth_ix: 0, ..*event };
+        self.note(context, format!("{event:?} {depth:?}"));
+        if event.kind == kind::BOOK {
+            self.act(context, event.bid_price);
+        }
+        0
+    }
+    fn on_report(&mut self, context: &mut btcore::engine::Context<'_>, report: &Report) -> i32 {
+        self.note(context, format!("{report:?}"));
+        0
+    }
+    fn on_fill(&mut self, context: &mut btcore::engine::Context<'_>, fill: &Fill) -> i32 {
+        self.note(context, format!("{fill:?}"));
+        0
+    }
+}
+
+fn random_row(draw: &mut Draw, at_ns: i64) -> Raw {
+    let price = 100 + draw.below(4) as i64;
+    if draw.below(3) == 0 {
+        return trade(at_ns, price, 1 + draw.below(6) as u32, draw.below(3) as i8 - 1);
+    }
+    let qty = |draw: &mut Draw| 1 + draw.below(9) as u32;
+    let bids = [(price, qty(draw)), (price - 1, qty(draw)), (price - 2, qty(draw))];
+    let asks = [(price + 1, qty(draw)), (price + 2, qty(draw)), (price + 3, qty(draw))];
+    book(at_ns, &bids, &asks)
+}
+
+fn told_until(rows: &[Raw], latency: Latency, cut_ns: i64) -> (Vec<(i64, String)>, usize) {
+    let told = std::rc::Rc::default();
+    let reader = Reader { told: std::rc::Rc::clone(&told), state: 1 };
+    let lanes = vec![(lane("l", latency), reader)];
+    run_lanes(vec![instrument("A")], Default::default(), &[rows.to_vec()], 17, lanes)
+        .expect("it runs");
+    let told = told.take();
+    let fills = told.iter().filter(|(_, what)| what.starts_with("Fill")).count();
+    (told.into_iter().filter(|(now_ns, _)| *now_ns < T0 + cut_ns).collect(), fills)
+}
+
+#[test]
+fn scrambling_the_future_does_not_change_the_past() {
+    let (mut fills, mut compared) = (0, 0);
+    for seed in 0..150 {
+        let mut draw = Draw::new(seed);
+        let latency = Latency {
+            feed_ns: draw.below(30) as i64,
+            submit_ns: draw.below(30) as i64,
+            amend_ns: draw.below(30) as i64,
+            cancel_ns: draw.below(30) as i64,
+            response_ns: draw.below(30) as i64,
+        };
+        let mut at_ns = 0;
+        let rows: Vec<Raw> = (0..200)
+            .map(|_| {
+                at_ns += draw.below(3) as i64 * 5;
+                random_row(&mut draw, at_ns)
+            })
+            .collect();
+        let cut_ns = draw.below(at_ns as u64) as i64;
+        let (before, count) = told_until(&rows, latency, cut_ns);
+        let mut other: Vec<Raw> =
+            rows.iter().filter(|r| r.event.ts_exch_ns < T0 + cut_ns).copied().collect();
+        // Half of the time other rows follow, half of the time one that only tells that time went on.
+        let end_ns = at_ns + 1_000;
+        if seed % 2 == 0 {
+            let mut at_ns = cut_ns;
+            for _ in 0..100 {
+                other.push(random_row(&mut draw, at_ns));
+                at_ns += draw.below(20) as i64;
+            }
+        }
+        other.push(book(end_ns, &[(100, 1)], &[(101, 1)]));
+        let (after, _) = told_until(&other, latency, cut_ns);
+        assert_eq!(before, after, "seed {seed}, cut at {cut_ns}");
+        fills += count;
+        compared += before.len();
+    }
+    assert!(
+        fills > 1_000 && compared > 10_000,
+        "the test looked: {fills} fills, {compared} events"
+    );
+}

@@ -1,0 +1,143 @@
+//! Law 11, same in, same out: one digest over chunk sizes, window sizes, lanes beside it and their order; and golden
+//! digests of a fixed tape. A change of a golden digest changes results: it gets a "Results change" line in CHANGELOG.
+
+mod support;
+
+use btcore::engine::Context;
+use btcore::feed::FeedConfig;
+use btcore::latency::Latency;
+use btcore::wire::{Instrument, OrderReq, Session, Side, Tif, kind};
+use support::*;
+
+/// Quotes both sides at the touch and replaces them now and then, by what it sees.
+fn quoter() -> Scripted {
+    let mut rows = 0_u64;
+    Scripted::new(move |context: &mut Context<'_>, told| {
+        let Told::Event { event, .. } = told else { return };
+        rows += 1;
+        if event.kind != kind::BOOK || !event.is_book_valid() {
+            return;
+        }
+        let tag = rows;
+        // A refusal (a full slab, an order that is gone) is part of the run, and the same in every repetition.
+        let _ = match rows % 7 {
+            0 => context.order_submit(&OrderReq {
+                tag,
+                price: event.bid_price,
+                ..limit(Side::Buy, 0, 2, Tif::Rod)
+            }),
+            1 => context.order_submit(&OrderReq {
+                tag,
+                price: event.ask_price,
+                ..limit(Side::Sell, 0, 2, Tif::Gtc)
+            }),
+            2 => context.order_submit(&OrderReq { tag, ..market(Side::Buy, 1) }),
+            3 => context.order_cancel(rows / 9).map(|()| 0),
+            4 => context.order_amend(rows / 8, event.bid_price, 1).map(|()| 0),
+            _ => Ok(0),
+        };
+    })
+}
+
+fn tape() -> Vec<Raw> {
+    let mut draw = Draw::new(20_260_408);
+    let (mut at_ns, mut price) = (0, 1_000);
+    (0..4_000)
+        .map(|index| {
+            at_ns += draw.below(4) as i64 * MS;
+            price += draw.below(3) as i64 - 1;
+            let mut raw = if draw.below(4) == 0 {
+                trade(
+                    at_ns,
+                    price + draw.below(2) as i64,
+                    1 + draw.below(5) as u32,
+                    draw.below(3) as i8 - 1,
+                )
+            } else {
+                let qty = |draw: &mut Draw| 1 + draw.below(9) as u32;
+                let bids: Vec<_> = (0..5).map(|n| (price - n, qty(&mut draw))).collect();
+                let asks: Vec<_> = (0..5).map(|n| (price + 1 + n, qty(&mut draw))).collect();
+                book(at_ns, &bids, &asks)
+            };
+            raw.seq = index + 1;
+            raw
+        })
+        .collect()
+}
+
+fn venue() -> Instrument {
+    let session = |open, close, day| Session {
+        open_ns: T0 + open * MS,
+        close_ns: T0 + close * MS,
+        trading_day: day,
+    };
+    Instrument {
+        sessions: vec![session(100, 3_000, 20260408), session(3_500, 9_000, 20260409)],
+        ..instrument("A")
+    }
+}
+
+fn latency(feed_ms: i64) -> Latency {
+    Latency {
+        feed_ns: feed_ms * MS,
+        submit_ns: 3 * MS,
+        amend_ns: 2 * MS,
+        cancel_ns: MS,
+        response_ns: MS,
+    }
+}
+
+/// Digests of the lanes with these feed latencies, in that order, and what each wrote.
+fn run(feeds_ms: &[i64], chunk_rows: usize, window_rows: usize) -> Vec<([u8; 32], Written)> {
+    let feed = FeedConfig { window_rows, ..FeedConfig::default() };
+    let lanes =
+        feeds_ms.iter().map(|ms| (lane(&format!("feed {ms}"), latency(*ms)), quoter())).collect();
+    let outcome = run_lanes(vec![venue()], feed, &[tape()], chunk_rows, lanes).expect("it runs");
+    outcome.lanes.into_iter().map(|(summary, written)| (summary.order_digest, written)).collect()
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn chunks_windows_and_neighbours_leave_a_lane_alone() {
+    let near = run(&[0], 1_000_000, 65_536).remove(0);
+    let far = run(&[400], 1_000_000, 65_536).remove(0);
+    assert!(near.1.fills.len() > 100 && far.1.fills.len() > 100, "they trade");
+    assert_ne!(near.0, far.0);
+    for (chunk_rows, window_rows) in
+        [(1, 65_536), (1, 512), (7, 600), (1_000, 1_024), (65_536, 4_096)]
+    {
+        let place = format!("chunks of {chunk_rows}, window of {window_rows}");
+        assert!(run(&[0], chunk_rows, window_rows).remove(0) == near, "near alone, {place}");
+        let both = run(&[0, 400], chunk_rows, window_rows);
+        assert!(both[0] == near && both[1] == far, "near and far, {place}");
+        let turned = run(&[400, 0, 400], chunk_rows, window_rows);
+        assert!(
+            turned[0] == far && turned[1] == near && turned[2] == far,
+            "the other way, {place}"
+        );
+    }
+}
+
+#[test]
+fn digests_are_golden() {
+    let digests: Vec<String> =
+        [0, 5, 400].iter().map(|ms| hex(&run(&[*ms], 1_000, 4_096)[0].0)).collect();
+    let golden = [
+        "f3a93b860b0661d8c516aec15cdf14a240ba370c8ff7ea28100b9f9ff76e8b00",
+        "76031876474cd89273cea8aa3eeb3b96cbc56b081916590bba7ea1110bf5617a",
+        "85fcbaf09373866c5d15c04e037a7882b2db1c47c574511c968af529b976faee",
+    ];
+    assert_eq!(digests, golden, "results changed: say so in CHANGELOG under Results change");
+}
+
+#[test]
+fn a_window_too_small_for_the_latency_says_what_to_raise() {
+    let feed = FeedConfig { window_rows: 64, ..FeedConfig::default() };
+    let lanes = vec![(lane("far", latency(400)), quoter())];
+    let fault = run_lanes(vec![venue()], feed, &[tape()], 100, lanes)
+        .expect_err("400 ms hold more rows than that");
+    assert!(fault.message.contains("window_rows"), "{fault}");
+}
