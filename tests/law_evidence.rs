@@ -230,3 +230,29 @@ fn the_exchange_equals_its_naive_twin_over_random_scripts() {
         "every kind of evidence was seen: {total:?}"
     );
 }
+
+#[test]
+fn a_full_table_of_used_lots_forgets_the_farthest_price_and_counts_it() {
+    // Five levels are taken on each row, and the next row lies five prices lower: what was taken is out of view, and
+    // stays used. Seven rows use 35 prices; 32 are remembered, so the three highest are forgotten.
+    let asks = |best: i64| -> Vec<(i64, u32)> { (0..5).map(|n| (best + n, 1)).collect() };
+    let mut rows: Vec<Raw> = (0..7).map(|n| book(n * 10, &[(50, 1)], &asks(200 - 5 * n))).collect();
+    // Back up, two prices at a time: a price that the touch has left below is out of the book, and its lots are new.
+    rows.extend([book(100, &[(50, 1)], &asks(195)), book(110, &[(50, 1)], &asks(200))]);
+    let mut row = 0;
+    let (summary, written, _) =
+        run_one(instrument("A"), Latency::default(), &rows, move |context, told| {
+            if let Told::Event { .. } = told {
+                row += 1;
+                send(context, Side::Buy, 300, 5, Tif::Ioc);
+            }
+        });
+    assert_eq!(summary.taken_forgotten, 3);
+    let late: Vec<_> = written
+        .fills
+        .iter()
+        .filter(|f| f.fill.ts_exch_ns >= T0 + 100)
+        .map(|f| (f.fill.ts_exch_ns - T0, f.fill.price / E6))
+        .collect();
+    assert_eq!(late, [(110, 202), (110, 203), (110, 204)], "200 and 201 are remembered");
+}

@@ -209,3 +209,57 @@ fn what_is_sent_after_the_last_row_never_arrives() {
         written.orders
     );
 }
+
+/// What was told at 20, in order.
+fn told_at_20(told: &[Told]) -> Vec<String> {
+    let line = |t: &Told| match t {
+        Told::Report { now_ns, report: r } if *now_ns == T0 + 20 => {
+            Some(format!("report {}", r.order_id))
+        }
+        Told::Fill { now_ns, fill: f } if *now_ns == T0 + 20 => {
+            Some(format!("fill {}", f.order_id))
+        }
+        Told::Event { now_ns, .. } if *now_ns == T0 + 20 => Some("row".into()),
+        Told::Timer { now_ns, id } if *now_ns == T0 + 20 => Some(format!("timer {id}")),
+        _ => None,
+    };
+    told.iter().filter_map(line).collect()
+}
+
+#[test]
+fn a_request_that_arrives_is_answered_before_the_row_of_its_instant_is_told() {
+    // Sent at 0, arrives at 20, and the answer takes no time: it comes before the row at 20.
+    let latency = Latency { submit_ns: 20, ..Latency::default() };
+    let mut sent = false;
+    let (_, _, told) = run_one(instrument("A"), latency, &quiet(3, 20), move |context, _| {
+        if !std::mem::replace(&mut sent, true) {
+            context.order_submit(&market(Side::Buy, 1)).expect("it is taken");
+            context.timer_set(T0 + 20, 1).expect("it is set");
+        }
+    });
+    assert_eq!(told_at_20(&told), ["report 1", "fill 1", "row", "timer 1"]);
+}
+
+#[test]
+fn what_a_timer_sets_off_at_its_own_instant_makes_the_next_round() {
+    let mut sent = false;
+    let (_, _, told) =
+        run_one(instrument("A"), Latency::default(), &quiet(3, 20), move |context, told| {
+            if !std::mem::replace(&mut sent, true) {
+                for (at_ns, id) in [(21, 9), (20, 1), (20, 2)] {
+                    context.timer_set(T0 + at_ns, id).expect("it is set");
+                }
+            }
+            if let Told::Timer { id: 1, .. } = told {
+                context.order_submit(&limit(Side::Buy, 99, 1, Tif::Rod)).expect("it is taken");
+                context.timer_set(T0 + 20, 3).expect("now is the earliest");
+            }
+        });
+    // Time, then the order of setting; the order is answered before the timer that was set with it.
+    assert_eq!(told_at_20(&told), ["row", "timer 1", "timer 2", "report 1", "timer 3"]);
+    let ids: Vec<_> = told
+        .iter()
+        .filter_map(|t| if let Told::Timer { id, .. } = t { Some(*id) } else { None })
+        .collect();
+    assert_eq!(ids, [1, 2, 3, 9]);
+}

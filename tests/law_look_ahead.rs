@@ -133,3 +133,53 @@ fn scrambling_the_future_does_not_change_the_past() {
         "the test looked: {fills} fills, {compared} events"
     );
 }
+
+/// The book that a strategy asks for, of any instrument, is the last row that it was told, however far the exchange is
+/// ahead and whether the row is still in the window or not; and its position is marked by no later one.
+#[test]
+fn the_book_in_the_context_is_the_last_row_delivered() {
+    use btcore::feed::FeedConfig;
+    for (feed_ns, window_rows) in [(0, 64), (300, 128), (300, 4_096)] {
+        let mut draw = Draw::new(feed_ns as u64 + window_rows as u64);
+        let mut rows = vec![Raw { ..book(0, &[(100, 9)], &[(101, 9)]) }];
+        for n in 1..900 {
+            let mut raw = random_row(&mut draw, n * 10);
+            // The second instrument speaks seldom: its last row has often left the window.
+            raw.event.instrument = u32::from(draw.below(100) == 0);
+            rows.push(raw);
+        }
+        let mut last = [None, None];
+        let mut mark = None;
+        let scripted = Scripted::new(move |context, told| {
+            if let Told::Event { event, depth, .. } = told {
+                let index = event.instrument as usize;
+                last[index] = Some((*event, *depth));
+                if index == 0 && event.kind == kind::BOOK {
+                    mark = Some(event.bid_price + event.ask_price);
+                }
+                if event.ts_exch_ns == T0 {
+                    context.order_submit(&market(Side::Buy, 1)).expect("taken");
+                }
+            }
+            for (index, known) in last.iter().enumerate() {
+                let book = context.book(index as u32).map(|(event, depth)| (*event, *depth));
+                assert_eq!(book.map(|b| b.0), known.map(|k| k.0), "the row");
+                assert_eq!(book.map(|b| b.1), known.map(|k| k.1), "its depth");
+            }
+            let position = context.position(0).expect("a position");
+            if position.qty == 1 {
+                assert_eq!(
+                    2 * position.pnl_unrealised,
+                    mark.expect("a mark") - 2 * position.open_cost
+                );
+            }
+        });
+        let latency = Latency { feed_ns, ..Latency::default() };
+        let feed = FeedConfig { window_rows, ..FeedConfig::default() };
+        let instruments = vec![instrument("A"), instrument("B")];
+        let outcome =
+            run_lanes(instruments, feed, &[rows], 5, vec![(lane("l", latency), scripted)])
+                .expect("it runs");
+        assert_eq!(outcome.lanes[0].0.open_qty, 1);
+    }
+}

@@ -197,3 +197,137 @@ fn exact_duplicates_are_dropped_and_counted_only_with_a_sequence_number() {
     assert_eq!(run(&[with(5), with(6)], true), (2, 0), "identical trades are legal");
     assert_eq!(run(&[with(0), with(0)], true), (2, 0), "0 is no number");
 }
+
+/// Delivers two streams of one row each and returns the rows as the strategy saw them.
+fn two(a: Raw, b: Raw, config: FeedConfig) -> Vec<(btcore::wire::Event, btcore::wire::Depth)> {
+    let scripted = Scripted::new(|_, _| {});
+    let told = scripted.told.clone();
+    let lanes = vec![(lane("l", Latency::default()), scripted)];
+    run_lanes(vec![instrument("A")], config, &[vec![a], vec![b]], 9, lanes).expect("it runs");
+    let rows = told.take().into_iter().filter_map(|t| match t {
+        Told::Event { event, depth, .. } => {
+            Some((btcore::wire::Event { depth_ix: 0, ..event }, depth))
+        }
+        _ => None,
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_key_of_the_order_decides_whichever_stream_comes_first() {
+    let config = FeedConfig::default();
+    let at = |recv: i64| {
+        let mut raw = trade(0, 100, 1, 1);
+        raw.event.ts_recv_ns += recv;
+        raw
+    };
+    let pairs = [
+        ("receive time", at(1), Raw { ..at(2) }),
+        ("sequence before receive time", Raw { seq: 1, ..at(2) }, Raw { seq: 2, ..at(1) }),
+        (
+            "level two",
+            book(0, &[(9, 1), (7, 1)], &[(12, 1)]),
+            book(0, &[(9, 1), (8, 1)], &[(12, 1)]),
+        ),
+        ("a lower ask level", book(0, &[], &[(12, 1), (13, 1)]), book(0, &[], &[(12, 1), (13, 2)])),
+        ("trade before book", trade(0, 1, 1, 1), Raw { seq: 0, ..book(0, &[(9, 1)], &[]) }),
+    ];
+    for (name, first, second) in pairs {
+        let seen = two(first, second, config);
+        assert_eq!(seen, two(second, first, config), "{name}: the streams decide");
+        let key = |raw: &Raw| (raw.event.kind, raw.event.ts_recv_ns, raw.event.trade_price);
+        assert_eq!(
+            (seen[0].0.kind, seen[0].0.ts_recv_ns, seen[0].0.trade_price),
+            key(&first),
+            "{name}"
+        );
+        assert!(seen[0].1 == first.depth || first.event.kind == kind::TRADE, "{name}");
+    }
+    let books_first = FeedConfig { trade_first: false, ..config };
+    let seen = two(trade(0, 100, 1, 1), book(0, &[(9, 1)], &[(10, 1)]), books_first);
+    assert_eq!(
+        (seen[0].0.kind, seen[1].0.bid_price),
+        (kind::BOOK, 9 * E6),
+        "books come first if asked"
+    );
+}
+
+#[test]
+fn every_oddity_is_counted_and_flagged() {
+    use btcore::wire::{UNDEF_TIME, flags};
+    let mut early = trade(30, 100, 1, 0);
+    early.event.ts_recv_ns = T0 + 29;
+    let mut unclocked = trade(40, 100, 2, 1);
+    unclocked.event.ts_recv_ns = UNDEF_TIME;
+    let mut off = book(50, &[(99, 1)], &[(101, 1)]);
+    off.event.flags = flags::OFF_GRID | flags::QTY_SATURATED;
+    let mut sentinel = book(60, &[(99, 1)], &[(101, 1)]);
+    sentinel.event.flags = flags::SENTINEL;
+    let same = Raw { seq: 7, ..trade(90, 100, 1, 1) };
+    let other = Raw { seq: 7, ..trade(90, 100, 2, 1) };
+    let rows = vec![
+        trade(10, 100, 1, -1),
+        book(25, &[(99, 1)], &[]),
+        book(20, &[], &[(101, 1)]),
+        early,
+        unclocked,
+        off,
+        sentinel,
+        trade(70, 100, 1, 1),
+        book(80, &[], &[]),
+        trade(85, 100, 1, 1),
+        same,
+        same,
+        other,
+    ];
+    let scripted = Scripted::new(|_, _| {});
+    let told = scripted.told.clone();
+    let config = FeedConfig { reorder_ns: 10, ..FeedConfig::default() };
+    let lanes = vec![(lane("l", Latency::default()), scripted)];
+    let outcome = run_lanes(vec![instrument("A")], config, &[rows], 2, lanes).expect("it runs");
+    let stats = btcore::feed::FeedStats {
+        rows_in: 13,
+        books_in: 5,
+        trades_in: 7,
+        rows_used: 10,
+        excluded_empty_book: 1,
+        excluded_sentinel: 1,
+        dropped_duplicates: 1,
+        unknown_aggressor: 1,
+        reordered: 1,
+        off_grid: 1,
+        qty_saturated: 1,
+        no_recv_clock: 2,
+        one_sided: 2,
+        ..Default::default()
+    };
+    assert_eq!(outcome.stats, [stats]);
+    let seen: Vec<_> = told
+        .take()
+        .into_iter()
+        .filter_map(|t| match t {
+            Told::Event { event: e, .. } => Some((e.ts_exch_ns - T0, e.flags, e.bid_price / E6)),
+            _ => None,
+        })
+        .collect();
+    const NONE: i64 = btcore::wire::UNDEF_PRICE / E6;
+    let (sides, clock) = (flags::NO_BID | flags::NO_ASK, flags::NO_RECV_CLOCK);
+    assert_eq!(
+        seen,
+        [
+            (10, flags::NO_BOOK, NONE),
+            (20, flags::NO_BID, NONE),
+            (25, flags::NO_ASK, 99),
+            (30, flags::NO_ASK | clock, 99),
+            (40, flags::NO_ASK | clock, 99),
+            (50, flags::OFF_GRID | flags::QTY_SATURATED, 99),
+            (60, flags::SENTINEL, 99),
+            // The touch that a trade carries is the last displayed one; a flag says that it is no book.
+            (70, flags::NO_BOOK, 99),
+            (80, flags::EMPTY_BOOK | sides, NONE),
+            (85, flags::EMPTY_BOOK | sides, NONE),
+            (90, flags::EMPTY_BOOK | sides, NONE),
+            (90, flags::EMPTY_BOOK | sides, NONE),
+        ]
+    );
+}

@@ -141,3 +141,49 @@ fn a_window_too_small_for_the_latency_says_what_to_raise() {
         .expect_err("400 ms hold more rows than that");
     assert!(fault.message.contains("window_rows"), "{fault}");
 }
+
+#[test]
+fn the_data_hash_is_of_every_column_and_of_nothing_else() {
+    let rows = [
+        book(0, &[(99, 3), (98, 4)], &[(101, 5), (103, 6)]),
+        trade(10, 100, 2, 1),
+        book(20, &[(99, 3)], &[(101, 5)]),
+    ];
+    let hash = |rows: &[Raw], symbols: [&str; 2]| {
+        let instruments =
+            symbols.iter().map(|symbol| Instrument { ..instrument(symbol) }).collect();
+        let lanes = vec![(lane("l", Latency::default()), quoter())];
+        let feed = FeedConfig { reorder_ns: 0, ..FeedConfig::default() };
+        run_lanes(instruments, feed, &[rows.to_vec()], 2, lanes).expect("it runs").data_hash
+    };
+    let whole = hash(&rows, ["A", "B"]);
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut [Raw; 3]));
+    let changes: [Change<'_>; 15] = [
+        ("exchange time", &|r| r[1].event.ts_exch_ns += 1),
+        ("receive time", &|r| r[1].event.ts_recv_ns += 1),
+        ("aggressor", &|r| r[1].event.aggressor = -1),
+        ("trade price", &|r| r[1].event.trade_price += E6),
+        ("trade quantity", &|r| r[1].event.trade_qty += 1),
+        ("bid price", &|r| r[0].event.bid_price += 1),
+        ("bid quantity", &|r| r[0].event.bid_qty += 1),
+        ("ask price", &|r| r[0].event.ask_price += 1),
+        ("ask quantity", &|r| r[0].event.ask_qty += 1),
+        ("second bid price", &|r| r[0].depth.bid_price[0] -= 1),
+        ("second bid quantity", &|r| r[0].depth.bid_qty[0] += 1),
+        ("second ask price", &|r| r[0].depth.ask_price[0] += 1),
+        ("second ask quantity", &|r| r[0].depth.ask_qty[0] += 1),
+        ("levels", &|r| r[0].depth.bid_levels = 1),
+        ("instrument", &|r| r[1].event.instrument = 1),
+    ];
+    for (name, change) in changes {
+        let mut other = rows;
+        change(&mut other);
+        assert_ne!(hash(&other, ["A", "B"]), whole, "{name} is data");
+    }
+    assert_ne!(hash(&rows[..2], ["A", "B"]), whole, "a row less");
+    assert_ne!(hash(&rows, ["A", "C"]), whole, "another symbol");
+    assert_eq!(hash(&rows, ["B", "A"]), whole, "the config's order is none");
+    let mut numbered = rows;
+    numbered.iter_mut().for_each(|raw| raw.seq = 5);
+    assert_eq!(hash(&numbered, ["A", "B"]), whole, "numbers order rows, and are not in them");
+}

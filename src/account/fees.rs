@@ -28,7 +28,9 @@ pub fn fees(instrument: &Instrument, fill: &Fill) -> Result<i128, Status> {
             }
             FeeBase::ValuePerLot { rate_e9 } => {
                 let worth = value(instrument, fill.price, 1)?.abs();
-                round_to(worth * i128::from(rate_e9), E9, row.unit, row.rounding) * qty
+                let product = worth.checked_mul(i128::from(rate_e9)).ok_or(Status::Overflow)?;
+                let lot = round_to(product, E9, row.unit, row.rounding);
+                lot.checked_mul(qty).ok_or(Status::Overflow)?
             }
             FeeBase::ValuePerFill { rate_e9 } => {
                 let worth = value(instrument, fill.price, i64::from(fill.qty))?.abs();

@@ -169,7 +169,10 @@ impl Account {
         let multiplied = i128::from(instrument.multiplier_e6) * i128::from(holding.qty);
         let price_avg = match multiplied {
             0 => 0,
-            m => divide(holding.open_cost * 1_000_000 * m.signum(), m.abs(), Rounding::HalfUp),
+            m => {
+                let scaled = holding.open_cost.checked_mul(1_000_000 * m.signum());
+                divide(scaled.ok_or(Status::Overflow)?, m.abs(), Rounding::HalfUp)
+            }
         };
         Ok(Position {
             qty: holding.qty,

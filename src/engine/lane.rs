@@ -234,6 +234,7 @@ impl<S: Strategy> Lane<S> {
     pub(super) fn start(&mut self, market: &Market<'_>, ts_first_ns: i64) -> Result<(), Fault> {
         self.state.now_ns = ts_first_ns;
         self.state.phase = Phase::Trading;
+        self.state.day.trading_day = day_at(market, ts_first_ns);
         for strategy in 0..self.strategies.len() {
             self.call(market, strategy, "on_start", |code, context| code.on_start(context))?;
         }
@@ -325,7 +326,6 @@ impl LaneState {
         }
         if self.counts.rows_delivered == 0 {
             self.counts.ts_first_ns = event.ts_exch_ns;
-            self.roll_day(market, event)?;
         }
         self.counts.rows_delivered += 1;
         self.counts.ts_last_ns = event.ts_exch_ns;
@@ -455,6 +455,13 @@ impl LaneState {
             ..self.counts.clone()
         })
     }
+}
+
+/// The latest trading day among the sessions open at `ts_ns`, of any instrument: the mark of a session that opened
+/// before the first row is not delivered. 0 when none is open.
+fn day_at(market: &Market<'_>, ts_ns: i64) -> u32 {
+    let day = |instrument| session_at(instrument, ts_ns).map_or(0, |s| s.trading_day);
+    market.instruments.iter().map(day).max().unwrap_or(0)
 }
 
 /// Every instrument must price in whole money units, or the account could not stay exact.

@@ -141,7 +141,12 @@ fn deliver_fill<S: Strategy>(
     let state = &mut lane.state;
     fill.ts_local_ns = state.now_ns;
     let instrument = &market.instruments[fill.instrument as usize];
-    let booked = state.account.book(instrument, &fill).map_err(|s| state.money_fault(s))?;
+    let booked = state.account.book(instrument, &fill).map_err(|status| {
+        let mut fault = state.money_fault(status);
+        let name = format!("fill of order {} in {}: ", fill.order_id, instrument.symbol);
+        fault.message.insert_str(0, &name);
+        fault
+    })?;
     fill.fee = booked.fee;
     state.digest.update(&DigestRecord::fill(&fill));
     state.recorder.fill(FillRow {
@@ -187,7 +192,10 @@ pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<P
         lane.state.gateway.close();
         lane.state.timers.close();
     }
-    run(lane, market, i64::MAX)
+    if run(lane, market, i64::MAX)? == Pause::Drain || lane.state.recorder.wants_drain() {
+        return Ok(Pause::Drain); // `on_end` and the orders still open find half of every slab free.
+    }
+    Ok(Pause::Limit)
 }
 
 #[cold]

@@ -9,9 +9,7 @@ use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, fill, report};
 use crate::book::{Book, LevelState};
 use crate::wire::Fault;
-use crate::wire::{
-    Event, Evidence, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_PRICE,
-};
+use crate::wire::{Event, Evidence, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif};
 
 impl Exchange {
     pub(super) fn submit(
@@ -54,7 +52,9 @@ impl Exchange {
             return self.refuse_gone(request, ReportKind::AmendRejected, ts_ns, out);
         }
         let old = *self.orders.get(slot);
-        let amended = Resting { price, qty, ..old };
+        // A smaller total at the same price keeps its place and cannot take, whatever the book shows by now.
+        let keeps_place = price == old.price && qty <= old.qty;
+        let amended = Resting { price, qty, post_only: old.post_only && !keeps_place, ..old };
         let refused = if qty <= old.filled {
             Some(Reason::QtyBelowFilled)
         } else {
@@ -63,7 +63,7 @@ impl Exchange {
         if let Some(reason) = refused {
             return report(&old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
         }
-        if price == old.price && qty <= old.qty {
+        if keeps_place {
             self.orders.get_mut(slot).qty = qty;
             return report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out);
         }
@@ -251,9 +251,14 @@ impl Exchange {
     }
 
     /// A valid print: fills own orders that it went through, then those at its price beyond their queue.
-    pub(super) fn on_trade(&mut self, event: &Event, out: &mut Outbox) -> Result<(), Fault> {
+    pub(super) fn on_trade(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
         let mut evidence = event.trade_qty;
-        let (buy, sell) = passive_sides(event);
+        let (buy, sell) = passive_sides(event, self.book(market, event.instrument));
         if sell {
             self.fill_printed(event, Side::Sell, &mut evidence, out)?;
         }
@@ -332,18 +337,16 @@ impl Exchange {
     }
 }
 
-/// Which sides a print may fill: (buys, sells). An unknown aggressor is inferred from the book in force, and
-/// inside the spread either side may have been hit; the print's quantity is spent once all the same.
-fn passive_sides(event: &Event) -> (bool, bool) {
+/// Which sides a print may fill: (buys, sells). An unknown aggressor is inferred from the last valid book, not from
+/// whatever is displayed, and inside the spread either side may have been hit; the print's quantity is spent once
+/// all the same.
+fn passive_sides(event: &Event, book: Option<Book<'_>>) -> (bool, bool) {
+    let touch = |side| book.and_then(|book| book.level(side, 0)).map(|(price, _)| price);
     match event.aggressor {
         1 => (false, true),
         -1 => (true, false),
-        _ if event.ask_price != UNDEF_PRICE && event.trade_price >= event.ask_price => {
-            (false, true)
-        }
-        _ if event.bid_price != UNDEF_PRICE && event.trade_price <= event.bid_price => {
-            (true, false)
-        }
+        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => (false, true),
+        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => (true, false),
         _ => (true, true),
     }
 }

@@ -207,7 +207,7 @@ impl Exchange {
                 self.on_book(market, event, out)
             }
             kind::TRADE if event.is_trade_valid() && self.orders.has_any(event.instrument) => {
-                self.on_trade(event, out)
+                self.on_trade(market, event, out)
             }
             kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(event, out),
             _ => Ok(()),

@@ -37,6 +37,16 @@ impl Merge {
         self.streams[stream].has_room()
     }
 
+    /// Whether the first row of `stream` is certain to be its next.
+    pub fn is_settled(&self, stream: usize) -> bool {
+        self.streams[stream].head().is_some()
+    }
+
+    /// Rows that `stream` took so far.
+    pub fn rows_taken(&self, stream: usize) -> u64 {
+        self.streams[stream].rows_taken()
+    }
+
     /// Takes a row of a stream. See [`Stream::push`]. A settled head stays the head: later rows lie behind it.
     pub fn push(&mut self, stream: usize, row: Row) -> Result<bool, Fault> {
         let moved = self.streams[stream].push(row)?;

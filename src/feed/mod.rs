@@ -15,6 +15,7 @@ pub use session::{is_open_at, session_at};
 pub use window::{Kept, Window};
 
 use crate::book::Book;
+use crate::wire::limits::TS_NS_MAX;
 use crate::wire::{
     Depth, Event, Fault, Instrument, LEVELS_MAX, Side, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
 };
@@ -108,6 +109,9 @@ struct Displayed {
     depth_ix: u32,
 }
 
+/// What only the source can know; every other flag is the feed's own.
+const SOURCE_FLAGS: u16 = flags::QTY_SATURATED | flags::OFF_GRID | flags::SENTINEL;
+
 const BOOK_FLAGS: u16 =
     flags::CROSSED | flags::EMPTY_BOOK | flags::NO_BOOK | flags::NO_BID | flags::NO_ASK;
 
@@ -188,7 +192,11 @@ impl Feed {
         let mut depths = rows.depths.iter();
         for (taken, (event, &seq)) in rows.events.iter().zip(rows.seqs).enumerate() {
             if !self.merge.has_room(stream) {
-                return Ok(taken);
+                return if taken == 0 && !self.merge.is_settled(stream) {
+                    Err(self.stuck(stream))
+                } else {
+                    Ok(taken)
+                };
             }
             let depth = match event.kind {
                 kind::BOOK => depths.next().ok_or("has no depth row"),
@@ -199,16 +207,42 @@ impl Feed {
                 .and_then(|depth| check(event, depth, self.displayed.len()).map(|()| depth))
                 .map_err(|what| {
                     let message = format!(
-                        "row {taken} pushed into stream {stream} (stamp {}) {what}",
+                        "row {} of stream {stream} (stamp {}) {what}",
+                        self.merge.rows_taken(stream),
                         event.ts_exch_ns
                     );
                     Fault::new(Status::BadData, message)
                 })?;
-            let row = Row { event: *event, depth: *depth, seq };
+            let row = canonical(event, depth, seq);
             let instrument = event.instrument as usize;
             self.stats[instrument].reordered += u64::from(self.merge.push(stream, row)?);
         }
+        let left = depths.len();
+        if left > 0 {
+            return Err(Fault::new(
+                Status::BadData,
+                format!(
+                    "{left} of {} depth rows of stream {stream} belong to no book among its {} rows; \
+                     a book has one depth row, a trade has none",
+                    rows.depths.len(),
+                    rows.events.len()
+                ),
+            ));
+        }
         Ok(rows.events.len())
+    }
+
+    /// A full stream whose first row may still be preceded would ask for rows without end, and take none.
+    #[cold]
+    fn stuck(&self, stream: usize) -> Fault {
+        Fault::new(
+            Status::Full,
+            format!(
+                "stream {stream}: more than {} rows lie within the reorder window of {} ns; raise \
+                 data.reorder_rows_max",
+                self.config.reorder_rows_max, self.config.reorder_ns
+            ),
+        )
     }
 
     /// Closes a stream.
@@ -365,10 +399,53 @@ impl Feed {
     }
 }
 
+/// The row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one
+/// shown. Such bytes are no data (the data hash leaves them out), so neither order nor strategy may depend on them.
+fn canonical(event: &Event, depth: &Depth, seq: u64) -> Row {
+    let mut row = Row {
+        event: Event {
+            ts_exch_ns: event.ts_exch_ns,
+            ts_recv_ns: event.ts_recv_ns,
+            instrument: event.instrument,
+            kind: event.kind,
+            flags: event.flags,
+            ..Event::EMPTY
+        },
+        depth: Depth::EMPTY,
+        seq,
+    };
+    if event.kind == kind::TRADE {
+        row.event.trade_price = event.trade_price;
+        row.event.trade_qty = event.trade_qty;
+        row.event.aggressor = event.aggressor;
+        return row;
+    }
+    let (bids, asks) = (usize::from(depth.bid_levels), usize::from(depth.ask_levels));
+    if bids > 0 {
+        (row.event.bid_price, row.event.bid_qty) = (event.bid_price, event.bid_qty);
+    }
+    if asks > 0 {
+        (row.event.ask_price, row.event.ask_qty) = (event.ask_price, event.ask_qty);
+    }
+    let (bids_below, asks_below) = (bids.saturating_sub(1), asks.saturating_sub(1));
+    row.depth.bid_price[..bids_below].copy_from_slice(&depth.bid_price[..bids_below]);
+    row.depth.bid_qty[..bids_below].copy_from_slice(&depth.bid_qty[..bids_below]);
+    row.depth.ask_price[..asks_below].copy_from_slice(&depth.ask_price[..asks_below]);
+    row.depth.ask_qty[..asks_below].copy_from_slice(&depth.ask_qty[..asks_below]);
+    (row.depth.bid_levels, row.depth.ask_levels) = (depth.bid_levels, depth.ask_levels);
+    row
+}
+
 /// What a raw row must keep for the exchange to read it safely. Sources check more, and name columns.
 fn check(event: &Event, depth: &Depth, instruments: usize) -> Result<(), &'static str> {
     if event.instrument as usize >= instruments {
         return Err("names an instrument that the run does not have");
+    }
+    if !(-TS_NS_MAX..=TS_NS_MAX).contains(&event.ts_exch_ns) {
+        return Err("has a stamp outside the years that the core can add to");
+    }
+    if event.flags & !SOURCE_FLAGS != 0 {
+        return Err("carries a flag that the feed alone may set");
     }
     if event.kind == kind::TRADE {
         if event.trade_qty == 0 || event.trade_price == UNDEF_PRICE {

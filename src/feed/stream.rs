@@ -75,6 +75,11 @@ impl Stream {
         }
     }
 
+    /// Rows taken so far: the number of the next one.
+    pub fn rows_taken(&self) -> u64 {
+        self.rows_taken
+    }
+
     /// Whether another row can be taken.
     pub fn has_room(&self) -> bool {
         self.rows.len() < self.rows_max

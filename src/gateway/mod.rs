@@ -156,7 +156,7 @@ impl Gateway {
         qty: u32,
     ) -> Result<Sent, Status> {
         let (slot, row) = self.find(strategy, order_id)?;
-        if qty == 0 || price == UNDEF_PRICE {
+        if qty == 0 || price == UNDEF_PRICE || price == i64::MIN {
             return Err(Status::InvalidArgument);
         }
         self.send(now_ns, self.latency.amend_ns, slot, &row, Ask::Amend { price, qty })?;
@@ -187,7 +187,10 @@ impl Gateway {
                 (row.price, row.qty) = (report.price, report.qty);
                 None
             }
-            k if k == ReportKind::Rejected as u8 => Some(OrderEnd::Rejected),
+            k if k == ReportKind::Rejected as u8 => {
+                row.ts_accept_ns = report.ts_exch_ns;
+                Some(OrderEnd::Rejected)
+            }
             k if k == ReportKind::Cancelled as u8 => Some(OrderEnd::Cancelled),
             k if k == ReportKind::Expired as u8 => Some(OrderEnd::Expired),
             _ => None,

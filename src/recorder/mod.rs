@@ -146,6 +146,8 @@ pub struct Recorder {
     days: Vec<DayRow>,
     logs: Vec<LogLine>,
     text: Vec<u8>,
+    /// The instant of the last line, and the lines and bytes logged in it so far.
+    log_instant: (i64, usize, usize),
 }
 
 const LOG_BYTES_MAX: usize = 64;
@@ -161,6 +163,7 @@ impl Recorder {
             days: Vec::with_capacity(rows_max),
             logs: Vec::with_capacity(rows_max),
             text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
+            log_instant: (i64::MIN, 0, 0),
         }
     }
 
@@ -173,6 +176,7 @@ impl Recorder {
             || self.series.len() > half
             || self.days.len() > half
             || self.logs.len() > half
+            || self.text.len() > half * LOG_BYTES_MAX
     }
 
     /// Writes an order that ended.
@@ -195,13 +199,16 @@ impl Recorder {
         put(&mut self.days, row, self.rows_max, "days")
     }
 
-    /// Writes a strategy's line. `FULL` when this instant has logged too much.
+    /// Writes a strategy's line. `FULL` when this instant has logged more than half a slab: what is left free at
+    /// the start of every instant, so that the answer never depends on when the caller drained.
     pub fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) -> Result<(), Status> {
-        let fits =
-            self.logs.len() < self.rows_max && self.text.capacity() - self.text.len() >= text.len();
-        if !fits {
+        let half = self.rows_max / 2;
+        let (_, lines, bytes) =
+            if self.log_instant.0 == ts_ns { self.log_instant } else { (ts_ns, 0, 0) };
+        if lines == half || text.len() > half * LOG_BYTES_MAX - bytes {
             return Err(Status::Full);
         }
+        self.log_instant = (ts_ns, lines + 1, bytes + text.len());
         let start = self.text.len();
         self.text.extend_from_slice(text.as_bytes());
         self.logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });

@@ -14,7 +14,10 @@ pub const TAKEN_PRICES_MAX: usize = 32;
 pub const TICK_STEPS_MAX: usize = 16;
 /// Fee rows of one instrument.
 pub const FEES_MAX: usize = 8;
+/// Farthest time of a row from the epoch, either way (about 126 years): what is added to it stays within 64 bits.
+pub const TS_NS_MAX: i64 = 4_000_000_000_000_000_000;
 /// Longest latency of one leg: one hour. Beyond it the run's window could not be bounded.
 pub const LATENCY_NS_MAX: i64 = 3_600_000_000_000;
 
+const _: () = assert!(TS_NS_MAX < i64::MAX - 2 * LATENCY_NS_MAX, "a due time must fit");
 const _: () = assert!(TAKEN_PRICES_MAX >= super::LEVELS_MAX, "one walk must fit the ledger");
