@@ -170,15 +170,15 @@ fn an_answer_of_another_length_than_its_count_is_an_error() {
     import(url, "counted", "side", &file);
     let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
     import(url, "counted", "side", &file);
-    let error = drain(source.as_mut(), 65_536).err().expect("too many rows").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("too many rows").to_string();
     assert!(error.contains("ended after 2000 rows, and a count before it said 1000"), "{error}");
     let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
     execute(url, "TRUNCATE TABLE counted.market_data");
-    let error = drain(source.as_mut(), 65_536).err().expect("too few rows").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("too few rows").to_string();
     assert!(error.contains("ended after 0 rows, and a count before it said 2000"), "{error}");
     let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
     execute(url, "DROP TABLE counted.market_data");
-    let error = drain(source.as_mut(), 65_536).err().expect("no table").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("no table").to_string();
     assert!(error.contains("DB::Exception"), "{error}");
 }
 
@@ -196,7 +196,7 @@ fn an_exception_while_rows_are_read_is_an_error() {
     );
     let conn = ClickHouseConn::new(url, "throws", "late");
     let mut source = open_one(&conn, &config("TXF")).unwrap();
-    let error = drain(source.as_mut(), 65_536).err().expect("an exception").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("an exception").to_string();
     assert!(error.contains("late") && error.contains("throws.late"), "{error}");
 }
 
@@ -214,7 +214,7 @@ fn tables_that_are_not_there_or_lack_a_column_are_named() {
     execute(url, "ALTER TABLE lacks.market_data ADD COLUMN asks_vol String");
     execute(url, "INSERT INTO lacks.market_data (symbol, exch_ts) VALUES ('TXF', 5)");
     let mut source = open_one(&conn(url, "lacks"), &config("TXF")).unwrap();
-    let error = drain(source.as_mut(), 65_536).err().expect("a string").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("a string").to_string();
     assert!(error.contains("column `asks_vol`: is Utf8, and a list of"), "{error}");
 }
 
@@ -228,7 +228,7 @@ fn a_malformed_row_names_query_row_and_column() {
     let file = scratch.write("rows.parquet", &batch(columns(&all)), 100_000);
     import(url, "bad", "trade_direction", &file);
     let mut source = open_one(&conn(url, "bad"), &config("TXF")).unwrap();
-    let error = drain(source.as_mut(), 65_536).err().expect("a fault").to_string();
+    let error = drain(source.as_mut(), 65_536).expect_err("a fault").to_string();
     let place =
         "(bad.market_data), symbol `TXF` by exch_ts, ingest_ts, seq_no, row 200, column `volume`";
     assert!(error.contains(place), "{error}");
@@ -365,7 +365,7 @@ fn a_connection_that_closes_is_not_the_end() {
     let bytes = arrow(&[batch.clone(), batch]);
     let whole = answer(200, Says::Whole(bytes.clone())).unwrap();
     assert_eq!(whole.events.len(), 200);
-    let error = |count, says| answer(count, says).err().expect("no proof of the end").to_string();
+    let error = |count, says| answer(count, says).expect_err("no proof of the end").to_string();
     // A clean end, but not of the rows that were counted.
     let short = error(201, Says::Whole(bytes.clone()));
     assert!(short.contains("ended after 200 rows, and a count before it said 201"), "{short}");
@@ -393,7 +393,7 @@ fn an_exception_in_the_answer_is_told_in_its_words() {
     for (rows, at) in [(bytes.len() - 8, 0), (bytes.len() / 2, 0), (bytes.len() - 8, 20)] {
         let first = [&bytes[..rows], &text[..at]].concat();
         let says = Says::Pieces(vec![first, text[at..].to_vec()]);
-        let error = answer(100, says).err().expect("an exception").to_string();
+        let error = answer(100, says).expect_err("an exception").to_string();
         assert!(error.contains("Memory limit exceeded"), "{rows} {at}: {error}");
     }
 }

@@ -112,7 +112,7 @@ fn sizes_saturate_where_shown_and_fail_where_traded() {
     for malformed_skip in [false, true] {
         let rows = [plain(0), trade(1, 99 * PX, 1 << 32, 1)];
         let config = DecodeConfig { malformed_skip, ..config("TXF") };
-        let error = round(&rows, &config).err().expect("an error under every policy").to_string();
+        let error = round(&rows, &config).expect_err("an error under every policy").to_string();
         assert!(error.contains("row 1, column `volume`: a trade of 4294967296 lots"), "{error}");
     }
 }
@@ -129,7 +129,7 @@ fn books_beyond_five_levels_are_cut_and_counted() {
 fn quantities_are_rescaled_to_whole_lots() {
     let thousand = DecodeConfig { lot: 1_000, ..config("TXF") };
     let rows = [book(0, &[(99 * PX, 5_000)], &[]), trade(1, 99 * PX, 1 << 12 << 10 << 3, 0)];
-    let error = round(&rows, &thousand).err().expect("not a whole number").to_string();
+    let error = round(&rows, &thousand).expect_err("not a whole number").to_string();
     assert!(error.contains("not a whole number of lots of 1000"), "{error}");
     let (all, _) = round(&rows[..1], &thousand).unwrap();
     assert_eq!(all.events[0].bid_qty, 5);
@@ -233,7 +233,7 @@ fn a_fault_keeps_its_row_number_where_others_are_filtered_out() {
     }
     rows[240].volume = Some(0);
     rows[240].kind = Some("Tick".into());
-    let error = round(&rows, &config("TXF")).err().expect("a fault").to_string();
+    let error = round(&rows, &config("TXF")).expect_err("a fault").to_string();
     assert!(error.contains("row 240, column `volume`"), "{error}");
     let (all, stats) = round(&rows, &config("MXF")).unwrap();
     assert_eq!((all.events.len(), stats.rows_read), (166, 250));
@@ -329,7 +329,7 @@ fn trade_direction_counts_before_side() {
     all.retain(|column| column.0 != "side");
     all.push(("trade_direction", Arc::new(Int32Array::from(vec![300]))));
     let file = scratch.write("direction.parquet", &batch(all), 100);
-    let error = read(&[file], &config("TXF")).err().expect("a fault").to_string();
+    let error = read(&[file], &config("TXF")).expect_err("a fault").to_string();
     assert!(error.contains("row 0, column `trade_direction`: 300 is none of"), "{error}");
 }
 
@@ -338,8 +338,7 @@ fn a_value_that_does_not_fit_names_its_row() {
     let scratch = Scratch::new("fit");
     let stamps: ArrayRef = Arc::new(UInt64Array::from(vec![T0 as u64, u64::MAX]));
     let file = scratch.write("rows.parquet", &batch(replaced("exch_ts", stamps)), 100);
-    let error =
-        read(std::slice::from_ref(&file), &config("TXF")).err().expect("a fault").to_string();
+    let error = read(std::slice::from_ref(&file), &config("TXF")).expect_err("a fault").to_string();
     assert!(error.contains("row 1, column `exch_ts`"), "{error}");
 }
 
@@ -368,7 +367,7 @@ fn files_that_cannot_be_read_are_named() {
     damaged[4..half].fill(0xFF);
     let path = scratch.0.join("damaged.parquet");
     std::fs::write(&path, damaged).unwrap();
-    let error = read(std::slice::from_ref(&path), &config("TXF")).err().expect("an error");
+    let error = read(std::slice::from_ref(&path), &config("TXF")).expect_err("an error");
     assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
 }
 

@@ -255,7 +255,7 @@ impl Draws {
 /// What the twin says about one row: not of this stream, given on, or malformed for a reason.
 pub enum Verdict {
     Other,
-    Row(Box<(Event, Option<Depth>, u64)>),
+    Row(Box<Done>),
     Bad(&'static str),
 }
 
@@ -337,11 +337,14 @@ pub fn twin_row(batch: &RecordBatch, row: usize, config: &DecodeConfig) -> Verdi
     }
 }
 
+/// A row, its depth if it is a book, and its sequence number.
+type Done = (Event, Option<Depth>, u64);
+
 fn twin_checked(
     batch: &RecordBatch,
     row: usize,
     config: &DecodeConfig,
-) -> Result<Option<(Event, Option<Depth>, u64)>, &'static str> {
+) -> Result<Option<Done>, &'static str> {
     if text(batch, "symbol", row).ok_or("null")? != config.symbol {
         return Ok(None);
     }
