@@ -1,97 +1,194 @@
 //! A ClickHouse table with the columns of `hft.market_data` as streams of rows, one symbol a stream, over HTTP.
 //!
 //! Invariants: the server sorts each stream by its key, the run merges them, so the server never sorts the market.
-//! Values are bound as parameters and names come from an allow-list; text from a config never becomes SQL. The end is
-//! proved: as many rows must arrive as a count of the same selection says, or it is an error. Memory is one block of
-//! the server's answer; a slow replay slows the answer down. Cost: about 0.5 us a row, most of it the server's.
+//! Values and names are bound as parameters of the query, names from an allow-list; text from a config never becomes
+//! SQL. The end is proved: as many rows must arrive as a count of the same selection says, or it is an error. A
+//! thread of its own reads each answer ahead by a block and then waits, so memory is a few blocks and a slow replay
+//! slows the answer down; nothing is dropped. Cost: about 0.5 us a row, most of it the server's.
 
-use super::decode::{self, COLUMNS};
+mod reader;
+
+use super::columns::{self, COLUMNS};
+use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
-use crate::config::data::Server;
-use arrow_array::RecordBatch;
-use arrow_buffer::Buffer;
-use arrow_ipc::reader::StreamDecoder;
-use clickhouse::query::{BytesCursor, Query};
-use clickhouse::{Client, Compression};
+use ::clickhouse::{Client, Compression};
+use reader::{Reader, within};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 
-/// A server that says nothing for so long is taken for dead.
-const SILENCE: Duration = Duration::from_secs(60);
-/// Checking that a server is there takes no longer.
-const HELLO: Duration = Duration::from_secs(10);
-/// Rows of a block of the answer.
-const BLOCK_ROWS: &str = "16384";
+/// Rows of a block of the answer, few enough streams provided.
+const BLOCK_ROWS_MAX: usize = 16_384;
+/// Rows of a block of the answer, however many streams.
+const BLOCK_ROWS_MIN: usize = 1_024;
+/// Rows of the blocks of all answers together, roughly: four streams have large blocks.
+const BLOCK_ROWS_ALL: usize = 4 * BLOCK_ROWS_MAX;
+
+/// A word that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a word.
+    pub fn new(word: String) -> Self {
+        Secret(word)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// A table and how to get to it. Shows itself without user and password.
+#[derive(Clone)]
+pub struct ClickHouseConn {
+    /// Address, `http://host:8123`.
+    pub url: String,
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub table: String,
+    /// User; the server's default where there is none.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// Settings of the queries, beside those that the source needs.
+    pub settings: Vec<(String, String)>,
+    /// A server that does not tell its columns within this time is taken for dead.
+    pub connect_timeout: Duration,
+    /// A server that says nothing for this long while it counts or answers is taken for dead.
+    pub receive_timeout: Duration,
+}
+
+impl ClickHouseConn {
+    /// A table on a server that lets everybody in.
+    pub fn new(url: &str, database: &str, table: &str) -> Self {
+        ClickHouseConn {
+            url: url.into(),
+            database: database.into(),
+            table: table.into(),
+            user: None,
+            password: None,
+            settings: Vec::new(),
+            connect_timeout: Duration::from_secs(9),
+            receive_timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// A client with connections of its own. A connection is driven by the runtime that opened it, so a client must
+    /// not serve two runtimes: the one would wait on a connection that the other no longer drives.
+    fn client(&self, block_rows: usize) -> Client {
+        let mut client = Client::default().with_url(&self.url).with_compression(Compression::Lz4);
+        client = client.with_setting("max_block_size", block_rows.to_string());
+        if let Some(user) = &self.user {
+            client = client.with_user(user);
+        }
+        if let Some(Secret(password)) = &self.password {
+            client = client.with_password(password);
+        }
+        for (name, value) in &self.settings {
+            client = client.with_setting(name, value);
+        }
+        client
+    }
+}
+
+impl fmt::Display for ClickHouseConn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What stands before an `@` in an address is a user and a password; what follows a `?` may hold them.
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("http", &self.url));
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let host = rest.rsplit('@').next().unwrap_or_default();
+        write!(f, "{scheme}://{host} ({}.{})", self.database, self.table)
+    }
+}
+
+impl fmt::Debug for ClickHouseConn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// The rows of one symbol.
 pub struct ClickHouseSource {
     config: DecodeConfig,
-    place: String,
-    runtime: Arc<Runtime>,
-    client: Client,
-    selection: Selection,
+    request: Request,
+    place: Arc<str>,
     rows_total: u64,
-    answer: Option<Answer>,
-    is_done: bool,
+    state: State,
+    batch: Option<Batch>,
+    rows_received: u64,
     stats: SourceStats,
 }
 
-/// What is selected, as SQL over bound parameters.
-#[derive(Clone)]
-struct Selection {
-    columns: String,
-    table: String,
+enum State {
+    /// Nothing is asked yet: a server is not kept waiting for a stream that the run does not need yet.
+    Waiting,
+    Reading(Reader),
+    Done,
 }
 
-struct Answer {
-    cursor: BytesCursor,
-    decoder: StreamDecoder,
-    rest: Buffer,
-    batch: Option<RecordBatch>,
-    row: u64,
+/// What is asked for one symbol.
+#[derive(Clone)]
+struct Request {
+    conn: Arc<ClickHouseConn>,
+    block_rows: usize,
+    columns: Arc<str>,
+    symbol: String,
+    from_ns: i64,
+    to_ns: i64,
 }
+
+/// The selection, over bound parameters.
+const FROM: &str = "FROM {database:Identifier}.{table:Identifier} \
+     WHERE symbol = {symbol:String} AND exch_ts >= {from_ns:Int64} AND exch_ts < {to_ns:Int64}";
 
 /// Opens one stream for each recipe, checking that the server and the table are there.
 ///
 /// # Errors
 /// The server is dead or refuses, or the table lacks a column.
 pub fn open(
-    server: &Server,
-    table: &str,
+    conn: &ClickHouseConn,
     recipes: &[DecodeConfig],
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
-    let place = format!("{} ({}.{table})", server.url, server.database);
-    let fail = |message: String| SourceError::Server { place: place.clone(), message };
-    let names = [server.database.as_str(), table];
-    if let Some(name) = names.iter().find(|name| !is_plain(name)) {
-        return Err(fail(format!("`{name}` cannot be a name: letters, digits and _ only")));
+    let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
+    for name in [&conn.database, &conn.table] {
+        if !is_plain(name) {
+            return Err(fail(format!("`{name}` cannot be a name: letters, digits and _ only")));
+        }
     }
-    let password = server.password.read().map_err(&fail)?;
-    let client = Client::default()
-        .with_url(&server.url)
-        .with_user(&server.user)
-        .with_password(password)
-        .with_compression(Compression::Lz4);
+    let block_rows = (BLOCK_ROWS_ALL / recipes.len().max(1)).clamp(BLOCK_ROWS_MIN, BLOCK_ROWS_MAX);
+    let client = conn.client(block_rows);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = Arc::new(runtime.map_err(|e| fail(e.to_string()))?);
-    let found = call(&runtime, HELLO, columns(&client, &server.database, table)).map_err(&fail)?;
-    let selection = select(&found, server, table, &place)?;
+    let runtime = runtime.map_err(|e| fail(e.to_string()))?;
+    let found = within(conn.connect_timeout, found_columns(&client, conn));
+    let found = runtime.block_on(found).map_err(fail)?;
+    if found.is_empty() {
+        return Err(fail("there is no such table, or this user may not see it".into()));
+    }
+    let needed = columns::needed(&format!("ClickHouse {conn}"), |name| {
+        found.iter().any(|column| column == name)
+    })?;
+    // The names are constants of `columns`, `type` among them, hence the quotes.
+    let columns: Arc<str> = needed.map(|name| format!("`{name}`")).join(", ").into();
+    debug_assert_eq!(needed.len(), COLUMNS.len() + 1);
+    let conn = Arc::new(conn.clone());
     let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
     for config in recipes {
-        let count = count(&client, &selection, config);
-        let rows_total = call(&runtime, SILENCE, count).map_err(&fail)?;
-        streams.push(Box::new(ClickHouseSource {
-            config: config.clone(),
-            place: place.clone(),
-            runtime: runtime.clone(),
-            client: client.clone(),
-            selection: selection.clone(),
-            rows_total,
-            answer: None,
-            is_done: false,
-            stats: SourceStats::default(),
-        }));
+        let (from_ns, to_ns) = span_recorded(config);
+        let request = Request {
+            conn: conn.clone(),
+            block_rows,
+            columns: columns.clone(),
+            symbol: config.symbol.clone(),
+            from_ns,
+            to_ns,
+        };
+        let count = within(conn.receive_timeout, request.count(&client));
+        let rows_total = runtime.block_on(count).map_err(fail)?;
+        streams.push(Box::new(ClickHouseSource::new(config.clone(), request, rows_total)));
     }
     Ok(streams)
 }
@@ -101,179 +198,116 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 128 && name.chars().all(plain)
 }
 
-/// Waits for an answer, not for ever.
-fn call<T>(
-    runtime: &Runtime,
-    patience: Duration,
-    answer: impl Future<Output = Result<T, clickhouse::error::Error>>,
-) -> Result<T, String> {
-    // The timer must be made inside of the runtime.
-    match runtime.block_on(async { tokio::time::timeout(patience, answer).await }) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(chain(&error)),
-        Err(_) => Err(format!("no answer within {} s", patience.as_secs())),
-    }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-async fn columns(
+async fn found_columns(
     client: &Client,
-    database: &str,
-    table: &str,
-) -> Result<Vec<String>, clickhouse::error::Error> {
+    conn: &ClickHouseConn,
+) -> Result<Vec<String>, ::clickhouse::error::Error> {
     client
         .query(
-            "SELECT name FROM system.columns WHERE database = {database:String} AND \
-             table = {table:String} ORDER BY position",
+            "SELECT name FROM system.columns \
+             WHERE database = {database:String} AND table = {table:String} ORDER BY position",
         )
-        .param("database", database)
-        .param("table", table)
+        .param("database", &conn.database)
+        .param("table", &conn.table)
         .fetch_all::<String>()
         .await
 }
 
-fn select(
-    found: &[String],
-    server: &Server,
-    table: &str,
-    place: &str,
-) -> Result<Selection, SourceError> {
-    let has = |name: &str| found.iter().any(|column| column == name);
-    if found.is_empty() {
-        let message = "there is no such table, or this user may not see it".into();
-        return Err(SourceError::Server { place: place.into(), message });
+impl Request {
+    fn query(&self, client: &Client, sql: &str) -> ::clickhouse::query::Query {
+        client
+            .query(sql)
+            .param("database", &self.conn.database)
+            .param("table", &self.conn.table)
+            .param("symbol", &self.symbol)
+            .param("from_ns", self.from_ns)
+            .param("to_ns", self.to_ns)
     }
-    let missing =
-        |column| SourceError::Column { place: place.into(), column, message: "is missing".into() };
-    if let Some(column) = COLUMNS.into_iter().find(|name| !has(name)) {
-        return Err(missing(column));
+
+    async fn count(&self, client: &Client) -> Result<u64, ::clickhouse::error::Error> {
+        self.query(client, &format!("SELECT count() {FROM}")).fetch_one::<u64>().await
     }
-    let aggressor = decode::AGGRESSOR.into_iter().find(|name| has(name));
-    let aggressor = aggressor.ok_or_else(|| missing(decode::AGGRESSOR[0]))?;
-    let names: Vec<String> =
-        COLUMNS.iter().chain([&aggressor]).map(|name| format!("`{name}`")).collect();
-    Ok(Selection { columns: names.join(", "), table: format!("`{}`.`{table}`", server.database) })
-}
 
-const WHERE: &str =
-    "WHERE symbol = {symbol:String} AND exch_ts >= {from_ns:Int64} AND exch_ts < {to_ns:Int64}";
-
-/// Gives a query the values of [`WHERE`]; the server puts them in, so that no text of a config becomes SQL.
-fn of_stream(query: Query, config: &DecodeConfig) -> Query {
-    query
-        .param("symbol", config.symbol.as_str())
-        .param("from_ns", config.from_ns)
-        .param("to_ns", config.to_ns)
-}
-
-async fn count(
-    client: &Client,
-    selection: &Selection,
-    config: &DecodeConfig,
-) -> Result<u64, clickhouse::error::Error> {
-    let query = client.query(&format!("SELECT count() FROM {} {WHERE}", selection.table));
-    of_stream(query, config).fetch_one::<u64>().await
+    fn rows(&self) -> ::clickhouse::query::Query {
+        let sql = format!("SELECT {} {FROM} ORDER BY exch_ts, ingest_ts, seq_no", self.columns);
+        self.query(&self.conn.client(self.block_rows), &sql)
+            .with_setting("output_format_arrow_compression_method", "none")
+            .with_setting("output_format_arrow_string_as_string", "1")
+            // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
+            .with_setting("http_send_timeout", "86400")
+            .with_setting("max_execution_time", "0")
+    }
 }
 
 impl ClickHouseSource {
-    fn fail(&self, message: String) -> SourceError {
-        SourceError::Server { place: self.place.clone(), message }
-    }
-
-    fn ask(&self) -> Result<Answer, SourceError> {
-        let Selection { columns, table } = &self.selection;
-        let sql =
-            format!("SELECT {columns} FROM {table} {WHERE} ORDER BY exch_ts, ingest_ts, seq_no");
-        let config = &self.config;
-        let query = of_stream(self.client.query(&sql), config);
-        let query = query
-            .with_setting("output_format_arrow_compression_method", "none")
-            .with_setting("output_format_arrow_string_as_string", "1")
-            .with_setting("max_block_size", BLOCK_ROWS);
-        let cursor = query.fetch_bytes("ArrowStream").map_err(|e| self.fail(chain(&e)))?;
-        Ok(Answer {
-            cursor,
-            decoder: StreamDecoder::new(),
-            rest: Buffer::from_vec(Vec::<u8>::new()),
-            batch: None,
-            row: 0,
-        })
-    }
-
-    /// The next block of the answer; `None` at its end.
-    fn next_batch(&self, answer: &mut Answer) -> Result<Option<RecordBatch>, SourceError> {
-        loop {
-            if !answer.rest.is_empty() {
-                let decoded = answer.decoder.decode(&mut answer.rest);
-                match decoded.map_err(|e| self.fail(format!("the answer cannot be read: {e}")))? {
-                    Some(batch) => return Ok(Some(batch)),
-                    None => continue,
-                }
-            }
-            let next = call(&self.runtime, SILENCE, answer.cursor.next());
-            match next.map_err(|message| self.fail(message))? {
-                Some(bytes) => answer.rest = Buffer::from(bytes),
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// Decodes at most `rows` rows of the answer into `out`; false at its proved end.
-    fn read(&mut self, rows: usize, out: &mut Chunk) -> Result<bool, SourceError> {
-        let mut answer = match self.answer.take() {
-            Some(answer) => answer,
-            None => self.ask()?,
-        };
-        let batch = match answer.batch.take() {
-            Some(batch) => Some(batch),
-            None => self.next_batch(&mut answer)?,
-        };
-        let Some(batch) = batch else {
-            if answer.row != self.rows_total {
-                return Err(self.fail(format!(
-                    "the answer for `{}` ended after {} rows of {}",
-                    self.config.symbol, answer.row, self.rows_total
-                )));
-            }
-            self.is_done = true;
-            return Ok(false);
-        };
-        let take = rows.min(batch.num_rows());
-        if take < batch.num_rows() {
-            answer.batch = Some(batch.slice(take, batch.num_rows() - take));
-        }
-        let part = batch.slice(0, take);
+    fn new(config: DecodeConfig, request: Request, rows_total: u64) -> Self {
         let place = format!(
-            "{}, symbol `{}` by exch_ts, ingest_ts, seq_no",
-            self.place, self.config.symbol
+            "ClickHouse {}, symbol `{}` by exch_ts, ingest_ts, seq_no",
+            request.conn, config.symbol
         );
-        decode::decode(&part, &place, answer.row, &self.config, out, &mut self.stats)?;
-        answer.row += take as u64;
-        self.answer = Some(answer);
-        Ok(true)
+        ClickHouseSource {
+            config,
+            request,
+            place: place.into(),
+            rows_total,
+            state: State::Waiting,
+            batch: None,
+            rows_received: 0,
+            stats: SourceStats::default(),
+        }
+    }
+
+    fn fail(&self, message: String) -> SourceError {
+        SourceError::Server { place: self.request.conn.to_string(), message }
+    }
+
+    /// Takes the next block of the answer; false at its proved end.
+    fn receive(&mut self) -> Result<bool, SourceError> {
+        let reader = match &mut self.state {
+            State::Done => return Ok(false),
+            State::Reading(reader) => reader,
+            State::Waiting => {
+                let patience = self.request.conn.receive_timeout;
+                let reader = Reader::start(self.request.rows(), patience);
+                self.state = State::Reading(reader.map_err(|e| self.fail(e.to_string()))?);
+                return Ok(true);
+            }
+        };
+        let answer = format!("the answer for `{}`", self.config.symbol);
+        let (received, total) = (self.rows_received, self.rows_total);
+        match reader.next().map_err(|message| self.fail(format!("{answer}: {message}")))? {
+            Some(batch) => {
+                self.rows_received += batch.num_rows() as u64;
+                self.batch = Some(Batch::new(&batch, &self.place, received)?);
+                Ok(true)
+            }
+            None if received == total => {
+                self.state = State::Done;
+                Ok(false)
+            }
+            None => Err(self.fail(format!(
+                "{answer} ended after {received} rows, and a count before it said {total}; either it was cut off \
+                 or the table was written to meanwhile"
+            ))),
+        }
     }
 }
 
 impl RowSource for ClickHouseSource {
     fn next_chunk(&mut self, out: &mut Chunk) -> Result<bool, SourceError> {
         out.clear();
-        while !self.is_done && out.events.len() < self.config.chunk_rows {
-            let rows = self.config.chunk_rows - out.events.len();
-            if !self.read(rows, out)? {
-                break;
+        while out.events.len() < self.config.chunk_rows {
+            match &mut self.batch {
+                Some(batch) if !batch.is_done() => {
+                    batch.decode(self.config.chunk_rows, &self.config, out, &mut self.stats)?;
+                }
+                _ => {
+                    // Freed before the next one is waited for.
+                    self.batch = None;
+                    if !self.receive()? {
+                        break;
+                    }
+                }
             }
         }
         Ok(!out.events.is_empty())
@@ -284,7 +318,7 @@ impl RowSource for ClickHouseSource {
     }
 
     fn describe(&self) -> String {
-        format!("{}, symbol {}", self.place, self.config.symbol)
+        format!("{}, symbol {}", self.request.conn, self.config.symbol)
     }
 
     fn rows_total_hint(&self) -> Option<u64> {

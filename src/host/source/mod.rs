@@ -5,6 +5,7 @@
 //! position and column, or is skipped and counted, by policy; nothing is dropped silently.
 
 pub mod clickhouse;
+pub mod columns;
 pub mod decode;
 pub mod parquet;
 pub mod synth;
@@ -14,6 +15,8 @@ use crate::config::data::SourceSpec;
 use btcore::wire::{Depth, Event};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+pub use clickhouse::{ClickHouseConn, Secret};
 
 /// Rows of one stream, reused between reads.
 #[derive(Debug, Default)]
@@ -44,8 +47,10 @@ pub struct SourceStats {
     pub rows_selected: u64,
     /// Rows left out, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// The first row left out, with its place.
-    pub skipped_first: Option<String>,
+    /// The first row left out for each reason, with its place.
+    pub skipped_first: BTreeMap<String, String>,
+    /// Books of more than five levels, cut to five and given on.
+    pub books_cut: u64,
 }
 
 /// A stream of rows.
@@ -63,7 +68,8 @@ pub trait RowSource: Send {
     fn rows_total_hint(&self) -> Option<u64>;
 }
 
-/// How rows are read. One for each stream.
+/// How rows are read. One for each instrument, so that what a stream holds, and with it every count of the feed, does
+/// not depend on how a source lays several instruments out.
 #[derive(Clone, Debug)]
 pub struct DecodeConfig {
     /// Symbol of the stream.
@@ -74,7 +80,7 @@ pub struct DecodeConfig {
     pub lot: u64,
     /// Whether prices of zero and below are prices.
     pub negative_prices: bool,
-    /// First instant, ns.
+    /// First instant, ns. Asked about the stamp on the grid.
     pub from_ns: i64,
     /// First instant after the last, ns.
     pub to_ns: i64,
@@ -82,7 +88,7 @@ pub struct DecodeConfig {
     pub ts_grid_ns: i64,
     /// Skip and count rows that cannot be read.
     pub malformed_skip: bool,
-    /// Rows of a chunk at most.
+    /// Rows of a chunk at most. No row depends on it.
     pub chunk_rows: usize,
 }
 
@@ -178,7 +184,18 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
         .collect();
     match &data.source {
         SourceSpec::Parquet { files } => parquet::open(files, &recipes),
-        SourceSpec::ClickHouse(server, table) => clickhouse::open(server, table, &recipes),
+        SourceSpec::ClickHouse(server, table) => {
+            let password = server.password.read().map_err(|message| SourceError::Server {
+                place: format!("{} ({}.{table})", server.url, server.database),
+                message,
+            })?;
+            let conn = ClickHouseConn {
+                user: Some(server.user.clone()),
+                password: Some(Secret::new(password)),
+                ..ClickHouseConn::new(&server.url, &server.database, table)
+            };
+            clickhouse::open(&conn, &recipes)
+        }
         SourceSpec::Synth { preset, seed } => {
             let [spec] = config.instruments.as_slice() else {
                 let count = config.instruments.len();

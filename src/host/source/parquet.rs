@@ -2,20 +2,30 @@
 //!
 //! Invariants: files whose times do not overlap form one stream and are opened one after the other, so a year of
 //! daily files is one open file; overlapping ones form streams of their own. Row groups and files whose statistics
-//! exclude the span or the symbol are not read. Memory is one batch of at most `BATCH_ROWS` rows a stream. The end
-//! is proved: the rows of every group read are the ones its metadata promises.
+//! exclude the span or the symbol are not read; of a group that holds other symbols or times too, only the symbol
+//! and the stamp of those rows are. Memory is one batch of at most `BATCH_ROWS` rows a stream. The end is proved: as
+//! many rows of every group are met as its metadata promises.
 
-use super::decode::{self, COLUMNS};
+use super::columns::{self, ROW_NUMBER};
+use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
-use arrow_array::RecordBatch;
-use arrow_schema::Schema;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowFilter,
+};
+use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::basic::SortOrder;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows decoded at a time, whatever the chunk.
 const BATCH_ROWS: usize = 8_192;
@@ -24,12 +34,20 @@ const BATCH_ROWS: usize = 8_192;
 #[derive(Clone, Debug)]
 struct Part {
     path: PathBuf,
-    groups: Vec<usize>,
-    /// Number of the first row of each of `groups` in the file.
-    rows_first: Vec<u64>,
-    rows: u64,
+    groups: Vec<Group>,
     from_ns: i64,
     to_ns: i64,
+}
+
+/// A row group that may hold rows of a stream.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    index: usize,
+    /// Number of its first row in the file.
+    row_first: u64,
+    rows: u64,
+    /// Whether its statistics leave open that it holds other rows too.
+    is_mixed: bool,
 }
 
 /// A chain of files.
@@ -42,18 +60,27 @@ pub struct ParquetSource {
     stats: SourceStats,
 }
 
-/// The group being read.
+/// The file being read.
 struct Open {
-    part: Part,
-    next_group: usize,
-    reader: Option<ParquetRecordBatchReader>,
-    /// What is left of the batch that was decoded last.
-    batch: Option<RecordBatch>,
-    row: u64,
-    row_end: u64,
+    path: PathBuf,
+    place: Arc<str>,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    groups: VecDeque<Group>,
+    reading: Option<Reading>,
 }
 
-/// Opens the streams of every recipe over `files`.
+/// The group being read.
+struct Reading {
+    group: Group,
+    reader: ParquetRecordBatchReader,
+    /// Rows that the filter has met, where there is one.
+    rows_filtered: Option<Arc<AtomicU64>>,
+    rows_given: u64,
+    batch: Option<Batch>,
+}
+
+/// Opens the streams of every recipe over `files`, which may come in any order.
 ///
 /// # Errors
 /// A file cannot be opened, is not Parquet, or lacks a column.
@@ -64,10 +91,10 @@ pub fn open(
     let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
     let mut parts: Vec<Vec<Part>> = recipes.iter().map(|_| Vec::new()).collect();
     for path in files {
-        let builder = builder(path)?;
-        check_columns(builder.schema(), path)?;
+        let (_, metadata) = load(path)?;
+        columns::check(metadata.schema(), &path.display().to_string())?;
         for (recipe, parts) in recipes.iter().zip(&mut parts) {
-            parts.extend(part(path, builder.metadata(), recipe));
+            parts.extend(part(path, metadata.metadata(), recipe));
         }
     }
     for (recipe, parts) in recipes.iter().zip(parts) {
@@ -103,37 +130,42 @@ fn chains(mut parts: Vec<Part>) -> Vec<Vec<Part>> {
 
 /// What a file holds of a stream, by its statistics; `None` for nothing.
 fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Option<Part> {
-    let mut part = Part {
-        path: path.into(),
-        groups: Vec::new(),
-        rows_first: Vec::new(),
-        rows: 0,
-        from_ns: i64::MAX,
-        to_ns: i64::MIN,
-    };
-    let mut row = 0;
+    let mut part =
+        Part { path: path.into(), groups: Vec::new(), from_ns: i64::MAX, to_ns: i64::MIN };
+    let (span_from_ns, span_to_ns) = span_recorded(recipe);
+    let mut row_first = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
         let (from_ns, to_ns) = times(group);
-        if from_ns < recipe.to_ns && to_ns >= recipe.from_ns && may_hold(group, &recipe.symbol) {
-            part.groups.push(index);
-            part.rows_first.push(row);
-            part.rows += rows;
+        if from_ns < span_to_ns && to_ns >= span_from_ns && may_hold(group, &recipe.symbol) {
+            let is_mixed =
+                from_ns < span_from_ns || to_ns >= span_to_ns || !holds_only(group, &recipe.symbol);
+            part.groups.push(Group { index, row_first, rows, is_mixed });
             part.from_ns = part.from_ns.min(from_ns);
             part.to_ns = part.to_ns.max(to_ns);
         }
-        row += rows;
+        row_first += rows;
     }
     (!part.groups.is_empty()).then_some(part)
 }
 
-fn statistics<'a>(group: &'a RowGroupMetaData, name: &str) -> Option<&'a Statistics> {
-    group.columns().iter().find(|c| c.column_path().string() == name)?.statistics()
+/// A column's bounds, if they are of the order that they are asked about: old writers bounded strings as signed
+/// bytes, and an unsigned stamp's bounds read as signed would exclude a group that holds rows.
+fn statistics<'a>(
+    group: &'a RowGroupMetaData,
+    name: &str,
+    order: SortOrder,
+) -> Option<&'a Statistics> {
+    let column = group.columns().iter().find(|c| c.column_path().string() == name)?;
+    let statistics = column.statistics()?;
+    let is_usable =
+        column.column_descr().sort_order() == order && !statistics.is_min_max_deprecated();
+    is_usable.then_some(statistics)
 }
 
 /// First and last stamp of a group; everything where the file does not tell.
 fn times(group: &RowGroupMetaData) -> (i64, i64) {
-    match statistics(group, "exch_ts") {
+    match statistics(group, "exch_ts", SortOrder::SIGNED) {
         Some(Statistics::Int64(stats)) => (
             stats.min_opt().copied().unwrap_or(i64::MIN),
             stats.max_opt().copied().unwrap_or(i64::MAX),
@@ -143,33 +175,39 @@ fn times(group: &RowGroupMetaData) -> (i64, i64) {
 }
 
 fn may_hold(group: &RowGroupMetaData, symbol: &str) -> bool {
-    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol") else { return true };
+    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
+    else {
+        return true;
+    };
     let bytes = symbol.as_bytes();
     stats.min_opt().is_none_or(|min| min.data() <= bytes)
         && stats.max_opt().is_none_or(|max| bytes <= max.data())
 }
 
-fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, SourceError> {
-    let fail = |message: String| SourceError::File { path: path.into(), message };
-    let file = File::open(path).map_err(|e| fail(e.to_string()))?;
-    ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|e| fail(format!("is not a Parquet file that can be read: {e}")))
+/// Whether a group holds nothing but this symbol and, possibly, rows without any. Bounds that are not exact prove
+/// nothing.
+fn holds_only(group: &RowGroupMetaData, symbol: &str) -> bool {
+    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
+    else {
+        return false;
+    };
+    let is = |bound: Option<&parquet::data_type::ByteArray>| {
+        bound.is_some_and(|bound| bound.data() == symbol.as_bytes())
+    };
+    stats.min_is_exact() && stats.max_is_exact() && is(stats.min_opt()) && is(stats.max_opt())
 }
 
-fn check_columns(schema: &Schema, path: &Path) -> Result<(), SourceError> {
-    let place = path.display().to_string();
-    let missing = COLUMNS.into_iter().find(|name| schema.column_with_name(name).is_none());
-    if let Some(column) = missing {
-        return Err(SourceError::Column { place, column, message: "is missing".into() });
-    }
-    match decode::aggressor(schema) {
-        Some(_) => Ok(()),
-        None => Err(SourceError::Column {
-            place,
-            column: decode::AGGRESSOR[0],
-            message: "is missing, and so is `side`".into(),
-        }),
-    }
+/// Opens a file and reads its metadata. Rows are numbered, since a filter leaves some out.
+fn load(path: &Path) -> Result<(File, ArrowReaderMetadata), SourceError> {
+    let fail = |message: String| SourceError::File { path: path.into(), message };
+    let unreadable = |e| fail(format!("is not a Parquet file that can be read: {e}"));
+    let file = File::open(path).map_err(|e| fail(e.to_string()))?;
+    let number = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
+    let options = ArrowReaderOptions::new()
+        .with_virtual_columns(vec![FieldRef::new(number)])
+        .map_err(unreadable)?;
+    let metadata = ArrowReaderMetadata::load(&file, options).map_err(unreadable)?;
+    Ok((file, metadata))
 }
 
 impl ParquetSource {
@@ -177,97 +215,151 @@ impl ParquetSource {
         ParquetSource {
             config,
             names: parts.iter().map(|part| part.path.display().to_string()).collect(),
-            rows_total: parts.iter().map(|part| part.rows).sum(),
+            rows_total: parts.iter().flat_map(|part| &part.groups).map(|group| group.rows).sum(),
             parts: parts.into(),
             open: None,
             stats: SourceStats::default(),
         }
     }
-
-    /// Decodes at most `rows` more rows into `out`; false when every file is read.
-    fn read(&mut self, rows: usize, out: &mut Chunk) -> Result<bool, SourceError> {
-        loop {
-            let Some(open) = &mut self.open else {
-                let Some(part) = self.parts.pop_front() else { return Ok(false) };
-                self.open = Some(Open::new(part));
-                continue;
-            };
-            let Some(batch) = open.next_batch(rows)? else {
-                if !open.next_group()? {
-                    self.open = None;
-                }
-                continue;
-            };
-            let place = open.part.path.display().to_string();
-            let (config, stats) = (&self.config, &mut self.stats);
-            decode::decode(&batch, &place, open.row, config, out, stats)?;
-            open.row += batch.num_rows() as u64;
-            return Ok(true);
-        }
-    }
 }
 
 impl Open {
-    fn new(part: Part) -> Self {
-        Open { part, next_group: 0, reader: None, batch: None, row: 0, row_end: 0 }
+    fn new(part: Part) -> Result<Self, SourceError> {
+        let (file, metadata) = load(&part.path)?;
+        let place = part.path.display().to_string().into();
+        let groups = part.groups.into();
+        Ok(Open { path: part.path, place, file, metadata, groups, reading: None })
     }
 
-    /// At most `rows` rows of the group being read; `None` at its proved end.
-    fn next_batch(&mut self, rows: usize) -> Result<Option<RecordBatch>, SourceError> {
-        let fail = |message| SourceError::File { path: self.part.path.clone(), message };
-        let Some(reader) = &mut self.reader else { return Ok(None) };
-        let next = match self.batch.take() {
-            Some(batch) => Some(batch),
-            None => {
-                let next = reader.next().transpose();
-                next.map_err(|e| fail(format!("behind row {}: {e}", self.row)))?
+    fn fail(&self, message: String) -> SourceError {
+        SourceError::File { path: self.path.clone(), message }
+    }
+
+    /// The batch to decode on; `None` when the file is read.
+    fn batch(
+        &mut self,
+        config: &DecodeConfig,
+        stats: &mut SourceStats,
+    ) -> Result<Option<&mut Batch>, SourceError> {
+        loop {
+            let Some(reading) = &mut self.reading else {
+                let Some(group) = self.groups.pop_front() else { return Ok(None) };
+                self.reading = Some(self.begin(group, config)?);
+                continue;
+            };
+            if reading.batch.as_ref().is_some_and(|batch| !batch.is_done()) {
+                break;
             }
-        };
-        let Some(batch) = next else {
-            if self.row != self.row_end {
-                let (row, end) = (self.row, self.row_end);
-                return Err(fail(format!("ends at row {row}, its metadata says {end}")));
+            let (row_first, given) = (reading.group.row_first, reading.rows_given);
+            match reading.reader.next().transpose() {
+                Err(error) => {
+                    return Err(self.fail(format!("behind row {}: {error}", row_first + given)));
+                }
+                Ok(Some(batch)) => {
+                    reading.rows_given += batch.num_rows() as u64;
+                    reading.batch = Some(Batch::new(&batch, &self.place, row_first + given)?);
+                }
+                Ok(None) => {
+                    self.check_end(stats)?;
+                    self.reading = None;
+                }
             }
-            self.reader = None;
-            return Ok(None);
-        };
-        let take = rows.min(batch.num_rows());
-        if take < batch.num_rows() {
-            self.batch = Some(batch.slice(take, batch.num_rows() - take));
         }
-        Ok(Some(batch.slice(0, take)))
+        Ok(self.reading.as_mut().and_then(|reading| reading.batch.as_mut()))
     }
 
-    /// Begins the next row group; false when the file is read.
-    fn next_group(&mut self) -> Result<bool, SourceError> {
-        let Some(&group) = self.part.groups.get(self.next_group) else { return Ok(false) };
-        let builder = builder(&self.part.path)?;
-        let rows = builder.metadata().row_group(group).num_rows();
-        let columns = COLUMNS.into_iter().chain(decode::aggressor(builder.schema()));
-        let columns: Vec<&str> = columns.collect();
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
+    /// Holds the rows met in the group against its metadata.
+    fn check_end(&self, stats: &mut SourceStats) -> Result<(), SourceError> {
+        let Some(reading) = &self.reading else { return Ok(()) };
+        let met = match &reading.rows_filtered {
+            Some(filtered) => {
+                let met = filtered.load(Ordering::Relaxed);
+                // Rows that the filter left out were looked at, too.
+                stats.rows_read += met.saturating_sub(reading.rows_given);
+                met
+            }
+            None => reading.rows_given,
+        };
+        let Group { index, rows, .. } = reading.group;
+        if met == rows {
+            return Ok(());
+        }
+        Err(self.fail(format!("row group {index} ends after {met} rows, its metadata says {rows}")))
+    }
+
+    /// Begins a row group.
+    fn begin(&self, group: Group, config: &DecodeConfig) -> Result<Reading, SourceError> {
+        let file = self.file.try_clone().map_err(|e| self.fail(e.to_string()))?;
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let schema = self.metadata.parquet_schema();
+        let has = |name: &str| builder.schema().column_with_name(name).is_some();
+        let mask = ProjectionMask::columns(schema, columns::needed(&self.place, has)?);
+        let mut rows_filtered = None;
+        if group.is_mixed {
+            let met = Arc::new(AtomicU64::new(0));
+            rows_filtered = Some(met.clone());
+            let mask = ProjectionMask::columns(schema, ["symbol", "exch_ts"]);
+            let symbol = config.symbol.clone();
+            let span_ns = span_recorded(config);
+            let predicate = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
+                met.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                may_select(&batch, &symbol, span_ns)
+            });
+            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
+        }
         let reader = builder
             .with_projection(mask)
-            .with_row_groups(vec![group])
+            .with_row_groups(vec![group.index])
             .with_batch_size(BATCH_ROWS)
-            .build();
-        let path = self.part.path.clone();
-        let message = |e: parquet::errors::ParquetError| e.to_string();
-        self.reader = Some(reader.map_err(|e| SourceError::File { path, message: message(e) })?);
-        self.row = self.part.rows_first[self.next_group];
-        self.row_end = self.row + u64::try_from(rows).unwrap_or(0);
-        self.next_group += 1;
-        Ok(true)
+            .build()
+            .map_err(|e| self.fail(format!("row group {}: {e}", group.index)))?;
+        Ok(Reading { group, reader, rows_filtered, rows_given: 0, batch: None })
     }
+}
+
+/// Rows that the decoder must see: those of the symbol and the span, and those that it must complain about.
+fn may_select(
+    batch: &RecordBatch,
+    symbol: &str,
+    (from_ns, to_ns): (i64, i64),
+) -> Result<BooleanArray, ArrowError> {
+    let column = |name: &str, wanted: &DataType| {
+        let array = batch.column_by_name(name).ok_or_else(|| {
+            ArrowError::SchemaError(format!("the filter does not see column `{name}`"))
+        })?;
+        arrow_cast::cast(array, wanted)
+    };
+    let symbols = column("symbol", &DataType::Utf8)?;
+    let symbols = symbols.as_string::<i32>();
+    let stamps = column("exch_ts", &DataType::Int64)?;
+    let stamps = stamps.as_primitive::<Int64Type>();
+    Ok((0..batch.num_rows())
+        .map(|row| {
+            if symbols.is_null(row) {
+                return Some(true);
+            }
+            let ts_ns = stamps.value(row);
+            let is_odd = stamps.is_null(row) || ts_ns <= 0;
+            Some(symbols.value(row) == symbol && (is_odd || (from_ns..to_ns).contains(&ts_ns)))
+        })
+        .collect())
 }
 
 impl RowSource for ParquetSource {
     fn next_chunk(&mut self, out: &mut Chunk) -> Result<bool, SourceError> {
         out.clear();
         while out.events.len() < self.config.chunk_rows {
-            let rows = self.config.chunk_rows - out.events.len();
-            if !self.read(rows, out)? {
-                break;
+            let Some(open) = &mut self.open else {
+                let Some(part) = self.parts.pop_front() else { break };
+                self.open = Some(Open::new(part)?);
+                continue;
+            };
+            match open.batch(&self.config, &mut self.stats)? {
+                Some(batch) => {
+                    batch.decode(self.config.chunk_rows, &self.config, out, &mut self.stats)?;
+                }
+                None => self.open = None,
             }
         }
         Ok(!out.events.is_empty())

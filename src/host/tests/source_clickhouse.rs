@@ -1,0 +1,446 @@
+//! A ClickHouse table to rows: the same rows as from a file, in every chunk size; a proved end; servers that are dead,
+//! silent, strange, or that stop in the middle.
+//!
+//! The first half needs the engine that `scripts/test` installs and says so when it skips; the second half talks to
+//! servers of a few lines that the test makes itself. One engine serves the program, each test has a database.
+
+mod source_support;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
+use bt_host::source::{
+    Chunk, ClickHouseConn, DecodeConfig, RowSource, Secret, SourceError, clickhouse, parquet,
+};
+use chfront::Front;
+use source_support::*;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A symbol that would end a literal, a parameter or a name.
+const ODD: &str = "A'B\\C\tD`{x:String}?%27";
+
+/// The engine, if there is one. It lives as long as the program.
+fn front() -> Option<&'static str> {
+    static FRONT: OnceLock<Option<(Mutex<Front>, String)>> = OnceLock::new();
+    let front = FRONT.get_or_init(|| {
+        let named = std::env::var_os("BT_CHDB_LIB").map(Into::into);
+        let library = named.or_else(chfront::library)?;
+        let name = format!("source-engine-{}", std::process::id());
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let front = Front::start(&library, &dir).expect("the engine starts");
+        let url = front.url().to_owned();
+        Some((Mutex::new(front), url))
+    });
+    if front.is_none() {
+        println!("skipped: no ClickHouse engine; scripts/test installs it");
+    }
+    front.as_ref().map(|(_, url)| url.as_str())
+}
+
+fn execute(url: &str, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = ::clickhouse::Client::default().with_url(url);
+    let sql = sql.replace('?', "??");
+    runtime.block_on(client.query(&sql).execute()).unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+/// A table of the platform's columns, the aggressor's under `direction`.
+fn create(url: &str, database: &str, direction: &str) {
+    execute(url, &format!("CREATE DATABASE {database}"));
+    execute(
+        url,
+        &format!(
+            "CREATE TABLE {database}.market_data (exchange String, symbol String, {direction} Int8, type String, \
+             ingest_ts Int64, exch_ts Int64, instrument_type LowCardinality(String) DEFAULT '', price_scaled \
+             Int64, volume Int64, bids_price Array(Int64), bids_vol Array(Int64), asks_price Array(Int64), \
+             asks_vol Array(Int64), seq_no UInt64) ENGINE = MergeTree ORDER BY (symbol, exch_ts, ingest_ts)"
+        ),
+    );
+}
+
+fn import(url: &str, database: &str, direction: &str, file: &Path) {
+    let columns = "symbol, exchange, type, exch_ts, ingest_ts, price_scaled, volume, bids_price, bids_vol, \
+                   asks_price, asks_vol, seq_no";
+    let sql = format!(
+        "INSERT INTO {database}.market_data ({columns}, {direction}) SELECT {columns}, side FROM \
+         file('{}', 'Parquet')",
+        file.display()
+    );
+    execute(url, &sql);
+}
+
+/// Rows without nulls, which the table cannot hold, in the order of its key.
+fn rows(symbol: &str, count: i64) -> Vec<Raw> {
+    let row = |n: i64| {
+        let row = if n % 4 == 3 {
+            trade(n, (95 + n % 9) * PX, n % 5 + 1, (n % 3) as i8 - 1)
+        } else {
+            plain(n)
+        };
+        Raw { symbol: Some(symbol.into()), ingest_ts: Some(T0 + n * MS + n % 1_000), ..row }
+    };
+    (0..count).map(row).collect()
+}
+
+fn conn(url: &str, database: &str) -> ClickHouseConn {
+    ClickHouseConn::new(url, database, "market_data")
+}
+
+fn open_one(
+    conn: &ClickHouseConn,
+    config: &DecodeConfig,
+) -> Result<Box<dyn RowSource>, SourceError> {
+    let mut streams = clickhouse::open(conn, std::slice::from_ref(config))?;
+    assert_eq!(streams.len(), 1);
+    Ok(streams.remove(0))
+}
+
+#[test]
+fn rows_are_those_of_a_file_in_every_chunk_size() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("same");
+    let all = [rows("TXF", 20_000), rows(ODD, 5_000)].concat();
+    let file = scratch.write("rows.parquet", &batch(columns(&all)), 4_000);
+    for (direction, grid) in [("trade_direction", 1), ("side", MS)] {
+        let database = format!("same_{direction}");
+        create(url, &database, direction);
+        import(url, &database, direction, &file);
+        for (symbol, count) in [("TXF", 20_000), (ODD, 5_000), ("none", 0)] {
+            let base = DecodeConfig { ts_grid_ns: grid, ..config(symbol) };
+            let mut expected =
+                parquet::open(std::slice::from_ref(&file), std::slice::from_ref(&base)).unwrap();
+            let expected = drain(expected[0].as_mut(), base.chunk_rows).unwrap();
+            assert_eq!(expected.events.len(), count, "{symbol}");
+            for chunk_rows in [1, 7, 1_000, 1_000_000] {
+                let config = DecodeConfig { chunk_rows, ..base.clone() };
+                let mut source = open_one(&conn(url, &database), &config).unwrap();
+                assert_eq!(source.rows_total_hint(), Some(count as u64));
+                let found = drain(source.as_mut(), chunk_rows).unwrap();
+                assert_same(
+                    &found,
+                    &expected,
+                    &format!("{database}, {symbol}, chunks of {chunk_rows}"),
+                );
+                assert_eq!(source.stats().rows_selected, count as u64);
+            }
+        }
+        let span = DecodeConfig { from_ns: T0 + 100 * MS, to_ns: T0 + 9_000 * MS, ..config("TXF") };
+        let mut source = open_one(&conn(url, &database), &span).unwrap();
+        let found = drain(source.as_mut(), span.chunk_rows).unwrap();
+        assert_eq!((found.events.len(), found.seqs[0], found.seqs[8_899]), (8_900, 101, 9_000));
+    }
+}
+
+#[test]
+fn many_streams_are_open_at_once() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("many");
+    let names: Vec<String> = (0..12).map(|n| format!("S{n:02}")).collect();
+    let all: Vec<Raw> = names.iter().flat_map(|name| rows(name, 2_000)).collect();
+    create(url, "many", "trade_direction");
+    let file = scratch.write("rows.parquet", &batch(columns(&all)), 100_000);
+    import(url, "many", "trade_direction", &file);
+    let recipes: Vec<DecodeConfig> =
+        names.iter().map(|name| DecodeConfig { chunk_rows: 10, ..config(name) }).collect();
+    let mut streams = clickhouse::open(&conn(url, "many"), &recipes).unwrap();
+    let (mut chunk, mut counts) = (Chunk::default(), [0; 12]);
+    for _ in 0..201 {
+        for (stream, count) in streams.iter_mut().zip(&mut counts) {
+            stream.next_chunk(&mut chunk).unwrap();
+            *count += chunk.events.len();
+        }
+    }
+    assert_eq!(counts, [2_000; 12]);
+    // A stream that is left in the middle holds nobody up.
+    let mut streams = clickhouse::open(&conn(url, "many"), &recipes).unwrap();
+    assert!(streams[0].next_chunk(&mut chunk).unwrap());
+    drop(streams);
+}
+
+#[test]
+fn an_answer_of_another_length_than_its_count_is_an_error() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("count");
+    let file = scratch.write("rows.parquet", &batch(columns(&rows("TXF", 1_000))), 100_000);
+    create(url, "counted", "side");
+    import(url, "counted", "side", &file);
+    let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
+    import(url, "counted", "side", &file);
+    let error = drain(source.as_mut(), 65_536).expect_err("too many rows").to_string();
+    assert!(error.contains("ended after 2000 rows, and a count before it said 1000"), "{error}");
+    let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
+    execute(url, "TRUNCATE TABLE counted.market_data");
+    let error = drain(source.as_mut(), 65_536).expect_err("too few rows").to_string();
+    assert!(error.contains("ended after 0 rows, and a count before it said 2000"), "{error}");
+    let mut source = open_one(&conn(url, "counted"), &config("TXF")).unwrap();
+    execute(url, "DROP TABLE counted.market_data");
+    let error = drain(source.as_mut(), 65_536).expect_err("no table").to_string();
+    assert!(error.contains("DB::Exception"), "{error}");
+}
+
+#[test]
+fn an_exception_while_rows_are_read_is_an_error() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("throws");
+    let file = scratch.write("rows.parquet", &batch(columns(&rows("TXF", 60_000))), 100_000);
+    create(url, "throws", "side");
+    import(url, "throws", "side", &file);
+    execute(
+        url,
+        "CREATE VIEW throws.late AS SELECT * REPLACE (price_scaled + throwIf(seq_no = 50000, 'late') AS \
+         price_scaled) FROM throws.market_data",
+    );
+    let conn = ClickHouseConn::new(url, "throws", "late");
+    let mut source = open_one(&conn, &config("TXF")).unwrap();
+    let error = drain(source.as_mut(), 65_536).expect_err("an exception").to_string();
+    assert!(error.contains("late") && error.contains("throws.late"), "{error}");
+}
+
+#[test]
+fn tables_that_are_not_there_or_lack_a_column_are_named() {
+    let Some(url) = front() else { return };
+    create(url, "lacks", "side");
+    execute(url, "ALTER TABLE lacks.market_data DROP COLUMN asks_vol");
+    let error = open_one(&conn(url, "lacks"), &config("TXF")).err().expect("a column").to_string();
+    assert!(error.contains("(lacks.market_data): column `asks_vol`: is missing"), "{error}");
+    let error = open_one(&conn(url, "nowhere"), &config("TXF")).err().expect("no table");
+    assert_eq!(error.exit_code(), 69);
+    let error = error.to_string();
+    assert!(error.contains("(nowhere.market_data): there is no such table"), "{error}");
+    execute(url, "ALTER TABLE lacks.market_data ADD COLUMN asks_vol String");
+    execute(url, "INSERT INTO lacks.market_data (symbol, exch_ts) VALUES ('TXF', 5)");
+    let mut source = open_one(&conn(url, "lacks"), &config("TXF")).unwrap();
+    let error = drain(source.as_mut(), 65_536).expect_err("a string").to_string();
+    assert!(error.contains("column `asks_vol`: is Utf8, and a list of"), "{error}");
+}
+
+#[test]
+fn a_malformed_row_names_query_row_and_column() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("bad");
+    let mut all = rows("TXF", 300);
+    all[200] = Raw { ingest_ts: all[200].ingest_ts, ..trade(200, 99 * PX, 0, 0) };
+    create(url, "bad", "trade_direction");
+    let file = scratch.write("rows.parquet", &batch(columns(&all)), 100_000);
+    import(url, "bad", "trade_direction", &file);
+    let mut source = open_one(&conn(url, "bad"), &config("TXF")).unwrap();
+    let error = drain(source.as_mut(), 65_536).expect_err("a fault").to_string();
+    let place =
+        "(bad.market_data), symbol `TXF` by exch_ts, ingest_ts, seq_no, row 200, column `volume`";
+    assert!(error.contains(place), "{error}");
+}
+
+#[test]
+fn names_that_are_not_plain_never_reach_a_server() {
+    for name in ["", "a b", "a`b", "a;DROP TABLE x", "a.b", "é"] {
+        let conn = ClickHouseConn::new("http://127.0.0.1:1", "hft", name);
+        let error = open_one(&conn, &config("TXF")).err().expect("a refusal").to_string();
+        assert!(error.contains("cannot be a name"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let mut conn = ClickHouseConn::new("http://me:hush@host:8123/?password=hush", "hft", "t");
+    conn.password = Some(Secret::new("hush".into()));
+    let shown = format!("{conn} {conn:?} {:?}", conn.password);
+    assert!(shown.contains("http://host:8123/ (hft.t)") && !shown.contains("hush"), "{shown}");
+    assert!(!shown.contains("me:"), "{shown}");
+}
+
+#[test]
+fn dead_and_silent_servers_are_errors_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let begun = Instant::now();
+    let patient =
+        ClickHouseConn { connect_timeout: Duration::from_millis(200), ..conn(&silent, "hft") };
+    let error = open_one(&patient, &config("TXF")).err().expect("silence").to_string();
+    assert!(error.contains(&silent) && error.contains("no answer within 0.2 s"), "{error}");
+    drop(listener);
+    let error = open_one(&conn(&silent, "hft"), &config("TXF")).err().expect("nobody");
+    assert_eq!(error.exit_code(), 69);
+    let error = error.to_string();
+    assert!(error.contains(&silent) && error.contains("hft.market_data"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(conn(&silent, "hft").connect_timeout < Duration::from_secs(10), "the default too");
+}
+
+/// What a server of a few lines says to the rows' query.
+#[derive(Clone)]
+enum Says {
+    /// A whole answer.
+    Whole(Vec<u8>),
+    /// These pieces of a body that is said to be longer, then the end of the connection.
+    Pieces(Vec<Vec<u8>>),
+    /// A piece, then nothing.
+    Hangs(Vec<u8>),
+}
+
+/// A server that knows the columns, counts `count` rows, and then says what it is told to.
+fn server(count: u64, says: Says) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, says) = (stream.unwrap(), says.clone());
+            thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while reader.read_line(&mut line).unwrap_or(0) > 2 {
+                    let lower = line.to_ascii_lowercase();
+                    if let Some(value) = lower.strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                let body = String::from_utf8_lossy(&body).into_owned();
+                let mut send = |length: usize, pieces: &[Vec<u8>]| {
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+                    );
+                    stream.write_all(head.as_bytes()).unwrap();
+                    for piece in pieces {
+                        stream.write_all(piece).unwrap();
+                        stream.flush().unwrap();
+                        // Long enough for the client to see a piece of its own.
+                        thread::sleep(Duration::from_millis(50));
+                    }
+                };
+                let whole = |bytes: Vec<u8>| (bytes.len(), vec![bytes]);
+                let (length, pieces) = if body.contains("system.columns") {
+                    whole(names())
+                } else if body.contains("count()") {
+                    whole([b"\x01\x07count()\x06UInt64".as_slice(), &count.to_le_bytes()].concat())
+                } else {
+                    match says {
+                        Says::Whole(bytes) => whole(bytes),
+                        Says::Pieces(pieces) => (1 << 30, pieces),
+                        Says::Hangs(piece) => {
+                            send(1 << 30, &[piece]);
+                            return thread::sleep(Duration::from_secs(5));
+                        }
+                    }
+                };
+                send(length, &pieces);
+            });
+        }
+    });
+    url
+}
+
+/// The columns' names as RowBinaryWithNamesAndTypes.
+fn names() -> Vec<u8> {
+    let mut all = b"\x01\x04name\x06String".to_vec();
+    for (name, _) in columns(&[]) {
+        all.push(name.len() as u8);
+        all.extend(name.as_bytes());
+    }
+    all
+}
+
+fn arrow(batches: &[RecordBatch]) -> Vec<u8> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batches[0].schema()).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.into_inner().unwrap()
+}
+
+fn answer(count: u64, says: Says) -> Result<Chunk, SourceError> {
+    let conn = ClickHouseConn {
+        receive_timeout: Duration::from_millis(700),
+        ..conn(&server(count, says), "hft")
+    };
+    drain(open_one(&conn, &config("TXF"))?.as_mut(), 65_536)
+}
+
+#[test]
+fn a_connection_that_closes_is_not_the_end() {
+    let batch = batch(columns(&rows("TXF", 100)));
+    let bytes = arrow(&[batch.clone(), batch]);
+    let whole = answer(200, Says::Whole(bytes.clone())).unwrap();
+    assert_eq!(whole.events.len(), 200);
+    let error = |count, says| answer(count, says).expect_err("no proof of the end").to_string();
+    // A clean end, but not of the rows that were counted.
+    let short = error(201, Says::Whole(bytes.clone()));
+    assert!(short.contains("ended after 200 rows, and a count before it said 201"), "{short}");
+    let long = error(100, Says::Whole(bytes.clone()));
+    assert!(long.contains("ended after 200 rows"), "{long}");
+    // Cut between two messages, within one, and before the first; with and without a word of the protocol.
+    for at in [bytes.len() - 8, bytes.len() / 2, bytes.len() / 4, 10, 0] {
+        error(200, Says::Pieces(vec![bytes[..at].to_vec()]));
+        if at < bytes.len() - 8 {
+            let cut = error(200, Says::Whole(bytes[..at].to_vec()));
+            assert!(cut.contains("the answer for `TXF`"), "{cut}");
+        }
+    }
+    let more = error(200, Says::Whole([bytes.as_slice(), b"more"].concat()));
+    assert!(more.contains("cannot be read"), "{more}");
+    let hangs = error(200, Says::Hangs(bytes[..bytes.len() / 2].to_vec()));
+    assert!(hangs.contains("no answer within 0.7 s"), "{hangs}");
+}
+
+#[test]
+fn an_exception_in_the_answer_is_told_in_its_words() {
+    let bytes = arrow(&[batch(columns(&rows("TXF", 100)))]);
+    let text = b"Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED) (version 25.12.3.21)";
+    // After the rows, in the middle of them, and in two pieces of which neither is one.
+    for (rows, at) in [(bytes.len() - 8, 0), (bytes.len() / 2, 0), (bytes.len() - 8, 20)] {
+        let first = [&bytes[..rows], &text[..at]].concat();
+        let says = Says::Pieces(vec![first, text[at..].to_vec()]);
+        let error = answer(100, says).expect_err("an exception").to_string();
+        assert!(error.contains("Memory limit exceeded"), "{rows} {at}: {error}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_without_the_password() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 65_536];
+        // The refusal stands whatever was asked.
+        let _ = stream.read(&mut head).unwrap();
+        let text = "Code: 516. DB::Exception: me: Authentication failed: password is incorrect.";
+        write!(stream, "HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+            .unwrap();
+    });
+    let conn = ClickHouseConn {
+        user: Some("me".into()),
+        password: Some(Secret::new("hush".into())),
+        ..conn(&url, "hft")
+    };
+    let error = open_one(&conn, &config("TXF")).err().expect("a refusal").to_string();
+    assert!(error.contains(&url) && error.contains("Authentication failed"), "{error}");
+    assert!(!error.contains("hush"), "{error}");
+}
+
+/// Not a test of anything: prints how fast rows arrive. `cargo test --release -- --ignored --nocapture speed`
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn speed() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("speed");
+    create(url, "speed", "side");
+    let file = scratch.write("rows.parquet", &batch(columns(&rows("TXF", 500_000))), 1 << 20);
+    import(url, "speed", "side", &file);
+    for _ in 0..3 {
+        let files = std::slice::from_ref(&file);
+        let mut sources = parquet::open(files, &[config("TXF")]).unwrap();
+        sources.push(open_one(&conn(url, "speed"), &config("TXF")).unwrap());
+        for source in &mut sources {
+            let (mut chunk, mut rows, begun) = (Chunk::default(), 0, Instant::now());
+            while source.next_chunk(&mut chunk).unwrap() {
+                rows += chunk.events.len();
+            }
+            let rate = rows as f64 / begun.elapsed().as_secs_f64() / 1e6;
+            println!("{rate:.2} M rows/s: {}", source.describe());
+        }
+    }
+}
