@@ -239,11 +239,9 @@ fn a_full_table_of_used_lots_forgets_the_farthest_price_and_counts_it() {
     let mut rows: Vec<Raw> = (0..7).map(|n| book(n * 10, &[(50, 1)], &asks(200 - 5 * n))).collect();
     // Back up, two prices at a time: a price that the touch has left below is out of the book, and its lots are new.
     rows.extend([book(100, &[(50, 1)], &asks(195)), book(110, &[(50, 1)], &asks(200))]);
-    let mut row = 0;
     let (summary, written, _) =
         run_one(instrument("A"), Latency::default(), &rows, move |context, told| {
             if let Told::Event { .. } = told {
-                row += 1;
                 send(context, Side::Buy, 300, 5, Tif::Ioc);
             }
         });
