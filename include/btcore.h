@@ -220,6 +220,12 @@ enum bt_reason
   BT_REASON_SESSION_END = 12,
   /** Post-only does not go with this type or time in force. */
   BT_REASON_POST_ONLY_NOT_ALLOWED = 13,
+  /** This type of order is not offered, or not now. */
+  BT_REASON_TYPE_NOT_ALLOWED = 15,
+  /** A market order with protection found nothing on its own side to be measured from. */
+  BT_REASON_NO_PROTECTION_BASE = 17,
+  /** It would have traded with another order of its own lane. */
+  BT_REASON_OWN_CROSS = 18,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -258,6 +264,11 @@ enum bt_order_type
   BT_ORDER_TYPE_LIMIT = 1,
   /** Trades at whatever the book shows; never rests, so its time in force is IOC or FOK. */
   BT_ORDER_TYPE_MARKET = 2,
+  /**
+   * Market with protection: a limit order at the best price of its own side plus (buy) or minus (sell) the venue's
+   * protection points; refused where that side is empty.
+   */
+  BT_ORDER_TYPE_MARKET_PROTECTED = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -430,7 +441,7 @@ typedef struct bt_order_req {
   uint32_t struct_size;
   /** Instrument. */
   uint32_t instrument;
-  /** Limit price, 1e-6; ignored by market orders, which must leave it 0. */
+  /** Limit price, 1e-6; market orders, protected or not, leave it 0. */
   int64_t price;
   /** Quantity, lots; at least 1. */
   uint32_t qty;
@@ -728,6 +739,8 @@ typedef struct bt_instrument_config {
   int64_t limit_down;
   /** Highest legal order price, 1e-6; INT64_MAX where there is none. */
   int64_t limit_up;
+  /** Points of protection of BT_ORDER_MARKET_PROTECTED, 1e-6; 0 where the venue has no such order. */
+  int64_t protection;
 } bt_instrument_config;
 
 /** A lane: one simulated trader. Latencies are ns, 0 to one hour; capacities of 0 are the defaults. */
@@ -960,8 +973,11 @@ typedef struct bt_fill_row {
   int64_t position_qty;
   /** Profit realised by this fill, before fees, money 1e-6. */
   int64_t pnl_realised;
-  /** Queue ahead when the evidence came, lots; UINT32_MAX where it is not known. 0 for takers. */
-  uint32_t ahead_qty;
+  /**
+   * Queue still ahead when it traded, lots, by the pessimistic, the model and the optimistic estimate; UINT32_MAX
+   * where it is not known. 0 for takers.
+   */
+  uint32_t ahead_qty[3];
   /** Zero. */
   uint32_t reserved;
 } bt_fill_row;
@@ -985,6 +1001,22 @@ typedef struct bt_series_row {
   /** Fall of equity from its highest sample, as a positive amount. */
   int64_t drawdown;
 } bt_series_row;
+
+/** What the three estimates made of one order that rested. */
+typedef struct bt_queue_row {
+  /** Order. */
+  uint64_t order_id;
+  /** When it joined the queue in which it ended, ns. */
+  int64_t ts_join_ns;
+  /** When it left the exchange in every world, ns. */
+  int64_t ts_end_ns;
+  /** First fill while it rested, ns; BT_UNDEF_TIME for none: pessimistic, model, optimistic. */
+  int64_t ts_first_ns[3];
+  /** Filled quantity, lots. */
+  uint32_t filled_qty[3];
+  /** Lots ahead at the end; UINT32_MAX where it is not known. */
+  uint32_t ahead_qty[3];
+} bt_queue_row;
 
 /** Profit of one trading day of a lane, money 1e-6, fees taken off. */
 typedef struct bt_day_row {
@@ -1017,6 +1049,8 @@ typedef struct bt_sink {
   void (*on_fill)(void *user, const struct bt_fill_row *row);
   /** An equity sample was taken. */
   void (*on_series)(void *user, const struct bt_series_row *row);
+  /** An order that rested left the exchange in every estimate. */
+  void (*on_queue)(void *user, const struct bt_queue_row *row);
   /** A trading day ended. */
   void (*on_day)(void *user, const struct bt_day_row *row);
   /** A strategy logged a line at lane time `ts_ns`: `len` bytes of UTF-8, not NUL-terminated. */
@@ -1504,7 +1538,7 @@ BT_STATIC_ASSERT(offsetof(bt_fee, side) == 24, "bt_fee.side");
 BT_STATIC_ASSERT(offsetof(bt_fee, base) == 25, "bt_fee.base");
 BT_STATIC_ASSERT(offsetof(bt_fee, rounding) == 26, "bt_fee.rounding");
 BT_STATIC_ASSERT(offsetof(bt_fee, reserved) == 27, "bt_fee.reserved");
-BT_STATIC_ASSERT(sizeof(bt_instrument_config) == 88, "size of bt_instrument_config");
+BT_STATIC_ASSERT(sizeof(bt_instrument_config) == 96, "size of bt_instrument_config");
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, struct_size) == 0, "bt_instrument_config.struct_size");
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, depth_max) == 4, "bt_instrument_config.depth_max");
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, negative_prices) == 5, "bt_instrument_config.negative_prices");
@@ -1521,6 +1555,14 @@ BT_STATIC_ASSERT(offsetof(bt_instrument_config, order_qty_max) == 60, "bt_instru
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, multiplier_e6) == 64, "bt_instrument_config.multiplier_e6");
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, limit_down) == 72, "bt_instrument_config.limit_down");
 BT_STATIC_ASSERT(offsetof(bt_instrument_config, limit_up) == 80, "bt_instrument_config.limit_up");
+BT_STATIC_ASSERT(offsetof(bt_instrument_config, protection) == 88, "bt_instrument_config.protection");
+BT_STATIC_ASSERT(sizeof(bt_queue_row) == 72, "size of bt_queue_row");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, order_id) == 0, "bt_queue_row.order_id");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, ts_join_ns) == 8, "bt_queue_row.ts_join_ns");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, ts_end_ns) == 16, "bt_queue_row.ts_end_ns");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, ts_first_ns) == 24, "bt_queue_row.ts_first_ns");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, filled_qty) == 48, "bt_queue_row.filled_qty");
+BT_STATIC_ASSERT(offsetof(bt_queue_row, ahead_qty) == 60, "bt_queue_row.ahead_qty");
 BT_STATIC_ASSERT(sizeof(bt_lane_config) == 96, "size of bt_lane_config");
 BT_STATIC_ASSERT(offsetof(bt_lane_config, struct_size) == 0, "bt_lane_config.struct_size");
 BT_STATIC_ASSERT(offsetof(bt_lane_config, reserved) == 4, "bt_lane_config.reserved");
@@ -1562,12 +1604,12 @@ BT_STATIC_ASSERT(offsetof(bt_order_row, post_only) == 67, "bt_order_row.post_onl
 BT_STATIC_ASSERT(offsetof(bt_order_row, end) == 68, "bt_order_row.end");
 BT_STATIC_ASSERT(offsetof(bt_order_row, reserved) == 69, "bt_order_row.reserved");
 BT_STATIC_ASSERT(offsetof(bt_order_row, reason) == 70, "bt_order_row.reason");
-BT_STATIC_ASSERT(sizeof(bt_fill_row) == 96, "size of bt_fill_row");
+BT_STATIC_ASSERT(sizeof(bt_fill_row) == 104, "size of bt_fill_row");
 BT_STATIC_ASSERT(offsetof(bt_fill_row, fill) == 0, "bt_fill_row.fill");
 BT_STATIC_ASSERT(offsetof(bt_fill_row, position_qty) == 72, "bt_fill_row.position_qty");
 BT_STATIC_ASSERT(offsetof(bt_fill_row, pnl_realised) == 80, "bt_fill_row.pnl_realised");
 BT_STATIC_ASSERT(offsetof(bt_fill_row, ahead_qty) == 88, "bt_fill_row.ahead_qty");
-BT_STATIC_ASSERT(offsetof(bt_fill_row, reserved) == 92, "bt_fill_row.reserved");
+BT_STATIC_ASSERT(offsetof(bt_fill_row, reserved) == 100, "bt_fill_row.reserved");
 BT_STATIC_ASSERT(sizeof(bt_series_row) == 64, "size of bt_series_row");
 BT_STATIC_ASSERT(offsetof(bt_series_row, ts_ns) == 0, "bt_series_row.ts_ns");
 BT_STATIC_ASSERT(offsetof(bt_series_row, equity) == 8, "bt_series_row.equity");
@@ -1583,15 +1625,16 @@ BT_STATIC_ASSERT(offsetof(bt_day_row, fees) == 8, "bt_day_row.fees");
 BT_STATIC_ASSERT(offsetof(bt_day_row, fills) == 16, "bt_day_row.fills");
 BT_STATIC_ASSERT(offsetof(bt_day_row, trading_day) == 24, "bt_day_row.trading_day");
 BT_STATIC_ASSERT(offsetof(bt_day_row, reserved) == 28, "bt_day_row.reserved");
-BT_STATIC_ASSERT(sizeof(bt_sink) == 56, "size of bt_sink");
+BT_STATIC_ASSERT(sizeof(bt_sink) == 64, "size of bt_sink");
 BT_STATIC_ASSERT(offsetof(bt_sink, struct_size) == 0, "bt_sink.struct_size");
 BT_STATIC_ASSERT(offsetof(bt_sink, reserved) == 4, "bt_sink.reserved");
 BT_STATIC_ASSERT(offsetof(bt_sink, user) == 8, "bt_sink.user");
 BT_STATIC_ASSERT(offsetof(bt_sink, on_order) == 16, "bt_sink.on_order");
 BT_STATIC_ASSERT(offsetof(bt_sink, on_fill) == 24, "bt_sink.on_fill");
 BT_STATIC_ASSERT(offsetof(bt_sink, on_series) == 32, "bt_sink.on_series");
-BT_STATIC_ASSERT(offsetof(bt_sink, on_day) == 40, "bt_sink.on_day");
-BT_STATIC_ASSERT(offsetof(bt_sink, on_log) == 48, "bt_sink.on_log");
+BT_STATIC_ASSERT(offsetof(bt_sink, on_queue) == 40, "bt_sink.on_queue");
+BT_STATIC_ASSERT(offsetof(bt_sink, on_day) == 48, "bt_sink.on_day");
+BT_STATIC_ASSERT(offsetof(bt_sink, on_log) == 56, "bt_sink.on_log");
 BT_STATIC_ASSERT(sizeof(bt_lane_summary) == 216, "size of bt_lane_summary");
 BT_STATIC_ASSERT(offsetof(bt_lane_summary, order_digest) == 0, "bt_lane_summary.order_digest");
 BT_STATIC_ASSERT(offsetof(bt_lane_summary, rows_delivered) == 32, "bt_lane_summary.rows_delivered");

@@ -2,7 +2,6 @@
 
 mod support;
 
-use btcore::exchange::AHEAD_UNKNOWN;
 use btcore::latency::Latency;
 use btcore::wire::{Instrument, Side, Tif};
 use support::*;
@@ -15,7 +14,7 @@ fn ahead_at_fill(instrument: Instrument, price: i64, rows: &[Raw]) -> Vec<u32> {
             context.order_submit(&limit(Side::Buy, price, 1, Tif::Rod)).expect("it is taken");
         }
     });
-    written.fills.iter().map(|row| row.ahead_qty).collect()
+    written.fills.iter().map(|row| row.ahead_qty[1]).collect()
 }
 
 fn three_levels() -> Instrument {
@@ -83,5 +82,5 @@ fn a_join_beyond_view_takes_its_place_when_the_price_comes_into_view() {
     assert_eq!(ahead_at_fill(three_levels(), 95, &rows), [0]);
     // Going through it needs no place in the queue.
     let through = [rows[0], trade(10, 94, 1, -1)];
-    assert_eq!(ahead_at_fill(three_levels(), 95, &through), [AHEAD_UNKNOWN]);
+    assert_eq!(ahead_at_fill(three_levels(), 95, &through), [u32::MAX]);
 }

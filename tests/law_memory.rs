@@ -76,6 +76,7 @@ struct Counts {
 }
 
 impl Sink for Counts {
+    fn queue(&mut self, _: &btcore::wire::QueueRow) {}
     fn order(&mut self, _: &OrderRow) {
         self.orders += 1;
     }

@@ -126,9 +126,9 @@ fn digests_are_golden() {
     let digests: Vec<String> =
         [0, 5, 400].iter().map(|ms| hex(&run(&[*ms], 1_000, 4_096)[0].0)).collect();
     let golden = [
-        "f3a93b860b0661d8c516aec15cdf14a240ba370c8ff7ea28100b9f9ff76e8b00",
+        "8ac93f323693bd4083736d1ee0e2d127351e9be5f41b605f95ae11055f981804",
         "76031876474cd89273cea8aa3eeb3b96cbc56b081916590bba7ea1110bf5617a",
-        "85fcbaf09373866c5d15c04e037a7882b2db1c47c574511c968af529b976faee",
+        "6ba3b3f778b265cc734985b0f4592df6f1fd441092322653cad9e87510828006",
     ];
     assert_eq!(digests, golden, "results changed: say so in CHANGELOG under Results change");
 }

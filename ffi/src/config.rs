@@ -8,6 +8,7 @@
 use crate::status::{Status, array, input, text};
 use crate::version::BT_ABI_VERSION;
 use btcore::engine::{Capacity, Fault, LaneConfig};
+use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
 use btcore::latency::Latency;
 use btcore::strategy::Param;
@@ -143,6 +144,8 @@ pub struct InstrumentConfig {
     pub limit_down: i64,
     /// Highest legal order price, 1e-6; INT64_MAX where there is none.
     pub limit_up: i64,
+    /// Points of protection of BT_ORDER_MARKET_PROTECTED, 1e-6; 0 where the venue has no such order.
+    pub protection: i64,
 }
 
 /// A lane: one simulated trader. Latencies are ns, 0 to one hour; capacities of 0 are the defaults.
@@ -306,6 +309,7 @@ pub(crate) unsafe fn read_instrument(config: *const InstrumentConfig) -> Result<
         multiplier_e6: config.multiplier_e6,
         limit_down: config.limit_down,
         limit_up: config.limit_up,
+        protection: config.protection,
         depth_max: config.depth_max,
         order_qty_max: if config.order_qty_max == 0 { u32::MAX } else { config.order_qty_max },
         negative_prices: flag("negative_prices", config.negative_prices)?,
@@ -379,6 +383,7 @@ pub(crate) unsafe fn read_lane(config: *const LaneConfigC) -> Result<LaneConfig,
             cancel_ns: config.cancel_ns,
             response_ns: config.response_ns,
         },
+        exchange: ExchangeConfig::default(),
         timeseries_ns: config.timeseries_ns,
         capital: config.capital,
         capacity: Capacity {

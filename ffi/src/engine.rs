@@ -499,6 +499,7 @@ pub unsafe extern "C" fn bt_engine_drain(
         on_order: None,
         on_fill: None,
         on_series: None,
+        on_queue: None,
         on_day: None,
         on_log: None,
     };

@@ -481,6 +481,7 @@ mod tests {
     use super::*;
     use crate::strategy::{BT_WANT_BOOK, CStrategy, StrategyDesc};
     use btcore::engine::{Capacity, LaneConfig, Replay, Rows, StrategySlot};
+    use btcore::exchange::ExchangeConfig;
     use btcore::feed::FeedConfig;
     use btcore::latency::Latency;
     use btcore::wire::{PRICE_SCALE, TickStep, kind};
@@ -510,6 +511,7 @@ mod tests {
             multiplier_e6: PRICE_SCALE,
             limit_down: i64::MIN,
             limit_up: i64::MAX,
+            protection: 0,
             depth_max: 5,
             order_qty_max: u32::MAX,
             negative_prices: false,
@@ -527,6 +529,7 @@ mod tests {
             name: "lane".into(),
             seed: 1,
             latency: Latency::default(),
+            exchange: ExchangeConfig::default(),
             timeseries_ns: 1_000_000_000,
             capital: 0,
             capacity: Capacity::default(),

@@ -7,7 +7,7 @@ use crate::guard::foreign;
 use btcore::engine::LaneSummary;
 use btcore::feed::FeedStats;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::Fill;
+use btcore::wire::{Fill, QueueRow};
 use core::ffi::{c_char, c_void};
 
 /// An order was still open when the run ended.
@@ -80,8 +80,9 @@ pub struct FillRowC {
     pub position_qty: i64,
     /// Profit realised by this fill, before fees, money 1e-6.
     pub pnl_realised: i64,
-    /// Queue ahead when the evidence came, lots; UINT32_MAX where it is not known. 0 for takers.
-    pub ahead_qty: u32,
+    /// Queue still ahead when it traded, lots, by the pessimistic, the model and the optimistic estimate; UINT32_MAX
+    /// where it is not known. 0 for takers.
+    pub ahead_qty: [u32; 3],
     /// Zero.
     pub reserved: u32,
 }
@@ -141,6 +142,8 @@ pub struct SinkC {
     pub on_fill: Option<unsafe extern "C-unwind" fn(user: *mut c_void, row: *const FillRowC)>,
     /// An equity sample was taken.
     pub on_series: Option<unsafe extern "C-unwind" fn(user: *mut c_void, row: *const SeriesRowC)>,
+    /// An order that rested left the exchange in every estimate.
+    pub on_queue: Option<unsafe extern "C-unwind" fn(user: *mut c_void, row: *const QueueRow)>,
     /// A trading day ended.
     pub on_day: Option<unsafe extern "C-unwind" fn(user: *mut c_void, row: *const DayRowC)>,
     /// A strategy logged a line at lane time `ts_ns`: `len` bytes of UTF-8, not NUL-terminated.
@@ -342,6 +345,12 @@ impl Sink for SinkAdapter<'_> {
         };
         // SAFETY: as above.
         foreign(DRAIN, "on_fill", || unsafe { on_fill(self.0.user, &raw const row) });
+    }
+
+    fn queue(&mut self, row: &QueueRow) {
+        let Some(on_queue) = self.0.on_queue else { return };
+        // SAFETY: as above.
+        foreign(DRAIN, "on_queue", || unsafe { on_queue(self.0.user, &raw const *row) });
     }
 
     fn series(&mut self, row: &SeriesRow) {

@@ -8,7 +8,7 @@ mod support;
 
 use btcore::account::Position;
 use btcore::wire::{
-    Depth, Event, Fill, LEVELS_MAX, Level, MONEY_SCALE, OrderReq, PRICE_SCALE, Report,
+    Depth, Event, Fill, LEVELS_MAX, Level, MONEY_SCALE, OrderReq, PRICE_SCALE, QueueRow, Report,
 };
 use btcore_ffi::config::*;
 use btcore_ffi::engine::*;
@@ -57,6 +57,7 @@ const TYPES: &[(&str, &str)] = &[
     ("SeriesRowC", "bt_series_row"),
     ("DayRowC", "bt_day_row"),
     ("SinkC", "bt_sink"),
+    ("QueueRow", "bt_queue_row"),
     ("LaneSummaryC", "bt_lane_summary"),
     ("FeedStatsC", "bt_feed_stats"),
     ("NeedC", "bt_need"),
@@ -136,7 +137,8 @@ fn layouts() -> Vec<Layout> {
         FeeC "bt_fee" { name, amount, unit, side, base, rounding, reserved }
         InstrumentConfig "bt_instrument_config" { struct_size, depth_max, negative_prices, reserved, symbol,
             exchange, ticks, sessions, fees, ticks_count, sessions_count, fees_count, order_qty_max,
-            multiplier_e6, limit_down, limit_up }
+            multiplier_e6, limit_down, limit_up, protection }
+        QueueRow "bt_queue_row" { order_id, ts_join_ns, ts_end_ns, ts_first_ns, filled_qty, ahead_qty }
         LaneConfigC "bt_lane_config" { struct_size, reserved, name, seed, capital, timeseries_ns, feed_ns,
             submit_ns, amend_ns, cancel_ns, response_ns, orders_live_max, in_flight_max, timers_max,
             records_max }
@@ -147,7 +149,7 @@ fn layouts() -> Vec<Layout> {
         SeriesRowC "bt_series_row" { ts_ns, equity, pnl_realised, pnl_unrealised, fees, exposure_gross,
             exposure_net, drawdown }
         DayRowC "bt_day_row" { pnl, fees, fills, trading_day, reserved }
-        SinkC "bt_sink" { struct_size, reserved, user, on_order, on_fill, on_series, on_day, on_log }
+        SinkC "bt_sink" { struct_size, reserved, user, on_order, on_fill, on_series, on_queue, on_day, on_log }
         LaneSummaryC "bt_lane_summary" { order_digest, rows_delivered, orders, orders_accepted,
             orders_rejected, orders_filled, cancels, amends, fills, fills_inferred, qty_accepted, qty_filled,
             turnover, pnl_realised, pnl_unrealised, fees, pnl, drawdown_max, trips_won, trips_lost,
@@ -199,6 +201,7 @@ fn declarations() -> String {
         "src/wire/order.rs",
         "src/wire/report.rs",
         "src/wire/fill.rs",
+        "src/wire/queue.rs",
         "src/account/mod.rs",
         "ffi/src/version.rs",
         "ffi/src/host_table.rs",

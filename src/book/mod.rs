@@ -16,6 +16,17 @@ pub enum LevelState {
     Unknown,
 }
 
+impl LevelState {
+    /// The same without `own` lots of an order that the data contain themselves.
+    pub fn without(self, own: u32) -> Self {
+        match self {
+            LevelState::Known(qty) if qty > own => LevelState::Known(qty - own),
+            LevelState::Known(_) => LevelState::Empty,
+            other => other,
+        }
+    }
+}
+
 /// A complete five-level picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Book<'a> {

@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
-use crate::exchange::{Exchange, Market, Outbox, Response};
+use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response};
 use crate::feed::{Kept, Window, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Fifo, Latency};
@@ -48,6 +48,8 @@ pub struct LaneConfig {
     pub seed: u64,
     /// Latency of each leg.
     pub latency: Latency,
+    /// What its exchange believes.
+    pub exchange: ExchangeConfig,
     /// Equity is sampled on this grid, ns.
     pub timeseries_ns: i64,
     /// Capital at the start, money 1e-6.
@@ -111,6 +113,10 @@ pub struct LaneSummary {
     pub trips_lost: u64,
     /// Round trips of zero profit.
     pub trips_even: u64,
+    /// Quantity filled by each estimate, of the orders that rested, lots: pessimistic, model, optimistic.
+    pub qty_estimated: [u64; 3],
+    /// Filled orders whose other estimates were given up because too many were followed at once.
+    pub ghosts_cut: u64,
     /// Absolute open quantity at the end, lots.
     pub open_qty: u64,
     /// Prices whose used-up liquidity was forgotten because the table was full.
@@ -184,10 +190,13 @@ impl<S: Strategy> Lane<S> {
             row_exch: 0,
             row_seen: 0,
             gateway: Gateway::new(config.latency, capacity.orders_live, capacity.in_flight),
-            exchange: Exchange::new(capacity.orders_live, instruments),
+            exchange: Exchange::new(&config.exchange, capacity.orders_live, instruments),
             out: Outbox {
                 line: Fifo::new(capacity.in_flight, Response::BLANK),
                 response_ns: config.latency.response_ns,
+                queues: Vec::with_capacity(
+                    2 * (capacity.orders_live + config.exchange.ghosts_max) + 16,
+                ),
             },
             timers: Timers::new(capacity.timers),
             account: Account::new(strategies.len(), instruments),
@@ -299,6 +308,18 @@ impl LaneState {
     pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
         let Sent { row, price, qty } = sent;
         self.digest.update(&DigestRecord::sent(self.now_ns, kind, row, *price, *qty));
+    }
+
+    /// Takes down the orders that left the exchange.
+    #[inline]
+    pub fn note_queues(&mut self) -> Result<(), Fault> {
+        for row in self.out.queues.drain(..) {
+            for (sum, qty) in self.counts.qty_estimated.iter_mut().zip(row.filled_qty) {
+                *sum += u64::from(qty);
+            }
+            self.recorder.queue(row)?;
+        }
+        Ok(())
     }
 
     /// Copies the rows that are about to leave the window.
@@ -433,6 +454,8 @@ impl LaneState {
             self.sample(market, self.now_ns)?;
             self.end_day(&totals)?;
         }
+        self.exchange.finish(self.now_ns, &mut self.out)?;
+        self.note_queues()?;
         while let Some(row) = self.gateway.take_open() {
             self.recorder.order(row)?;
         }
@@ -452,6 +475,7 @@ impl LaneState {
             drawdown_max: self.narrow(self.drawdown.deepest())?,
             open_qty: totals.open_qty,
             taken_forgotten: self.exchange.taken_forgotten(),
+            ghosts_cut: self.exchange.ghosts_cut(),
             ..self.counts.clone()
         })
     }

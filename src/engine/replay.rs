@@ -271,6 +271,9 @@ fn faults<S>(
         if let Some(leg) = config.latency.fault() {
             must(false, format!("lane '{name}': {leg} latency is negative or above one hour"));
         }
+        if let Some(text) = config.exchange.fault() {
+            must(false, format!("lane '{name}': {text}"));
+        }
         must(
             config.timeseries_ns > 0,
             format!("lane '{name}': the time series grid is not above 0"),
@@ -279,10 +282,10 @@ fn faults<S>(
         must(
             (1..=ORDERS_LIVE_MAX).contains(&capacity.orders_live)
                 && capacity.in_flight > 0
-                && capacity.records / 2 >= capacity.orders_live + 32,
+                && capacity.records / 2 >= capacity.orders_live + config.exchange.ghosts_max + 32,
             format!(
                 "lane '{name}': capacity is 1 to {ORDERS_LIVE_MAX} orders, at least one message in \
-                 flight, and records for twice the orders and 64 more"
+                 flight, and records for twice the orders, the ghosts and 32 more"
             ),
         );
     }

@@ -49,6 +49,7 @@ fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> R
             let LaneState { exchange, out, .. } = &mut lane.state;
             exchange.on_request(market, &request, t_ns, out)?;
         }
+        lane.state.note_queues()?;
         while let Some(response) = lane.state.out.line.pop_due(t_ns) {
             deliver_response(lane, market, response)?;
         }

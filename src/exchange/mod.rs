@@ -5,26 +5,38 @@
 //! prices first (law 6): a print its quantity, a displayed level its lots less what the lane took of it.
 //! Answers leave through [`Outbox`] and reach the strategy by the response leg alone.
 //!
-//! The queue model is risk-averse: the displayed size at arrival is ahead; prints at the price and smaller
-//! displayed sizes shorten it; cancels are behind. Source: Rigtorp 2013, and hftbacktest's `RiskAdverse`.
+//! Every resting order carries three estimates of its queue, each a world of its own with its own fills (law 7). One of
+//! them fills the order; the other two are figures, and an order that they would fill later lives on as a ghost.
 
-mod matching;
+mod advance;
+mod arrive;
+mod config;
+mod passive;
+mod queue;
 mod resting;
 mod rules;
 mod taken;
+mod walk;
 
-pub use resting::AHEAD_UNKNOWN;
+pub use config::{
+    Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, OwnCross, QueueModel, Replenish,
+    Slippage, ThroughFills,
+};
+pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
 
+use crate::book::Book;
 use crate::feed::{Kept, Window};
 use crate::latency::Fifo;
 use crate::wire::Fault;
 use crate::wire::{
-    Event, Evidence, Fill, Instrument, Reason, Report, ReportKind, Side, Status, Tif, UNDEF_TIME,
-    kind,
+    Event, Evidence, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status, Tif,
+    UNDEF_TIME, kind,
 };
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec::Vec;
+use queue::QueueRules;
 use resting::{NO_SLOT, Resting, RestingOrders};
 use taken::Taken;
 
@@ -75,8 +87,8 @@ pub enum Ask {
 pub struct Response {
     /// Gateway slot of the order.
     pub slot: u32,
-    /// Lots ahead when the evidence came; 0 but for passive fills.
-    pub ahead: u32,
+    /// Lots still ahead by each estimate when it traded; 0 but for passive fills.
+    pub ahead: [u32; WORLDS],
     /// The message.
     pub message: Message,
 }
@@ -85,7 +97,7 @@ impl Response {
     /// Nothing, to fill unused slots.
     pub const BLANK: Response = Response {
         slot: 0,
-        ahead: 0,
+        ahead: [0; WORLDS],
         message: Message::Report(Report {
             ts_exch_ns: 0,
             ts_local_ns: 0,
@@ -120,6 +132,8 @@ pub struct Outbox {
     pub line: Fifo<Response>,
     /// Latency of the leg, ns.
     pub response_ns: i64,
+    /// Orders that left in every world. For the recorder, not for the strategy.
+    pub queues: Vec<QueueRow>,
 }
 
 impl Outbox {
@@ -142,8 +156,10 @@ impl Outbox {
 struct Venue {
     /// The last valid book.
     book: Kept,
-    /// Lots of the displayed bid (0) and ask (1) side that the lane used up.
-    taken: [Taken; 2],
+    /// Lots of the displayed bid (0) and ask (1) side that the lane used up, in each world.
+    taken: [[Taken; 2]; WORLDS],
+    /// Last valid trade, ns.
+    ts_trade_ns: i64,
     /// When the last session closed; orders find the book cleared unless the next one opens at once.
     ts_close_ns: i64,
 }
@@ -160,19 +176,63 @@ pub struct Market<'a> {
 /// The exchange of one lane.
 #[derive(Debug)]
 pub struct Exchange {
+    config: ExchangeConfig,
+    rules: QueueRules,
     venues: Box<[Venue]>,
     orders: RestingOrders,
+    ghosts_cut: u64,
 }
 
 impl Exchange {
     /// An exchange without orders. Allocates once.
-    pub fn new(orders_max: usize, instruments: usize) -> Self {
-        let venue =
-            || Venue { book: Kept::NONE, taken: Default::default(), ts_close_ns: UNDEF_TIME };
+    pub fn new(config: &ExchangeConfig, orders_max: usize, instruments: usize) -> Self {
+        let venue = || Venue {
+            book: Kept::NONE,
+            taken: Default::default(),
+            ts_trade_ns: i64::MIN,
+            ts_close_ns: UNDEF_TIME,
+        };
         Exchange {
+            config: *config,
+            rules: QueueRules::new(config),
             venues: (0..instruments).map(|_| venue()).collect(),
-            orders: RestingOrders::new(orders_max, instruments),
+            orders: RestingOrders::new(orders_max, config.ghosts_max, instruments),
+            ghosts_cut: 0,
         }
+    }
+
+    /// The last valid book.
+    fn book<'a>(&'a self, market: &Market<'a>, instrument: u32) -> Option<Book<'a>> {
+        let (event, depth) = self.venues[instrument as usize].book.get(market.window)?;
+        Some(Book { event, depth })
+    }
+
+    /// The last valid book, if an order that arrives at `now_ns` may take from it: one that trades have left behind for
+    /// too long is stale (law 8).
+    fn book_to_take<'a>(
+        &'a self,
+        market: &Market<'a>,
+        instrument: u32,
+        now_ns: i64,
+    ) -> Option<Book<'a>> {
+        let book = self.book(market, instrument)?;
+        let ts_book_ns = book.event.ts_exch_ns;
+        let is_old = now_ns.saturating_sub(ts_book_ns) > self.config.stale_ns;
+        let is_stale = is_old && self.venues[instrument as usize].ts_trade_ns > ts_book_ns;
+        (!is_stale).then_some(book)
+    }
+
+    /// Filled orders whose other estimates were given up because too many were followed at once.
+    pub fn ghosts_cut(&self) -> u64 {
+        self.ghosts_cut
+    }
+
+    /// Ends every order that is left: the run is over.
+    pub fn finish(&mut self, now_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
+        (0..self.orders.slot_count()).try_for_each(|slot| {
+            let is_used = self.orders.get(slot).order_id != 0;
+            if is_used { self.retire(slot, now_ns, out) } else { Ok(()) }
+        })
     }
 
     /// Copies the books that are about to leave the window.
@@ -184,7 +244,8 @@ impl Exchange {
 
     /// Entries of used-up liquidity lost to full tables.
     pub fn taken_forgotten(&self) -> u64 {
-        self.venues.iter().flat_map(|v| &v.taken).map(Taken::forgotten).sum()
+        let filling = self.config.estimate as usize;
+        self.venues.iter().flat_map(|v| &v.taken[filling]).map(Taken::forgotten).sum()
     }
 
     /// Applies row number `row` of the window.
@@ -200,13 +261,17 @@ impl Exchange {
             kind::BOOK if event.is_book_valid() => {
                 let venue = &mut self.venues[event.instrument as usize];
                 venue.book.set(row);
-                let idle = venue.taken[0].is_empty() && venue.taken[1].is_empty();
+                let idle = venue.taken.iter().flatten().all(Taken::is_empty);
                 if idle && !self.orders.has_any(event.instrument) {
                     return Ok(());
                 }
                 self.on_book(market, event, out)
             }
-            kind::TRADE if event.is_trade_valid() && self.orders.has_any(event.instrument) => {
+            kind::TRADE if event.is_trade_valid() => {
+                self.venues[event.instrument as usize].ts_trade_ns = event.ts_exch_ns;
+                if !self.orders.has_any(event.instrument) {
+                    return Ok(());
+                }
                 self.on_trade(market, event, out)
             }
             kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(event, out),
@@ -233,9 +298,28 @@ impl Exchange {
         if !self.orders.is_live(request.slot, request.order_id) {
             return self.refuse_gone(request, ReportKind::CancelRejected, ts_ns, out);
         }
-        let mut order = self.orders.remove(request.slot);
-        order.qty = order.filled;
-        report(&order, request.slot, ReportKind::Cancelled, Reason::None, ts_ns, out)
+        self.withdraw(request.slot, ReportKind::Cancelled, Reason::None, ts_ns, out)
+    }
+
+    /// Takes an order out in every world and reports it.
+    fn withdraw(
+        &mut self,
+        slot: u32,
+        kind: ReportKind,
+        reason: Reason,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let mut order = *self.orders.get(slot);
+        self.retire(slot, ts_ns, out)?;
+        order.qty = order.filled();
+        report(&order, slot, kind, reason, ts_ns, out)
+    }
+
+    /// Takes an order out in every world.
+    fn retire(&mut self, slot: u32, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
+        let order = self.orders.remove(slot);
+        note_end(&order, ts_ns, out)
     }
 
     /// Answers a request about an order that is not live.
@@ -257,7 +341,14 @@ impl Exchange {
         if event.kind == kind::SESSION_OPEN {
             if venue.ts_close_ns != ts_ns {
                 venue.book.clear();
-                venue.taken.iter_mut().for_each(Taken::clear);
+                venue.taken.iter_mut().flatten().for_each(Taken::clear);
+                for side in [Side::Buy, Side::Sell] {
+                    let mut slot = self.orders.first(event.instrument, side);
+                    while slot != NO_SLOT {
+                        self.orders.get_mut(slot).queue.lose_sight();
+                        slot = self.orders.after(slot);
+                    }
+                }
             }
             return Ok(());
         }
@@ -267,15 +358,35 @@ impl Exchange {
             while slot != NO_SLOT {
                 let next = self.orders.after(slot);
                 if self.orders.get(slot).tif == Tif::Rod {
-                    let mut order = self.orders.remove(slot);
-                    order.qty = order.filled;
-                    report(&order, slot, ReportKind::Expired, Reason::SessionEnd, ts_ns, out)?;
+                    if self.orders.is_ghost(slot) {
+                        self.retire(slot, ts_ns, out)?;
+                    } else {
+                        let reason = Reason::SessionEnd;
+                        self.withdraw(slot, ReportKind::Expired, reason, ts_ns, out)?;
+                    }
                 }
                 slot = next;
             }
         }
         Ok(())
     }
+}
+
+/// Tells the recorder what the estimates made of an order that leaves for good.
+fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
+    if out.queues.len() == out.queues.capacity() {
+        let message = format!("more than {} orders ended at {ts_ns}", out.queues.len());
+        return Err(Fault::new(Status::Full, message));
+    }
+    out.queues.push(QueueRow {
+        order_id: order.order_id,
+        ts_join_ns: order.ts_join_ns,
+        ts_end_ns: ts_ns,
+        filled_qty: order.filled,
+        ts_first_ns: order.ts_first_ns,
+        ahead_qty: order.queue.ahead_lots(),
+    });
+    Ok(())
 }
 
 /// Sends a report about an order in its present state.
@@ -302,36 +413,49 @@ fn report(
         reason: reason as u16,
         reserved: 0,
     };
-    out.send(ts_ns, Response { slot, ahead: 0, message: Message::Report(report) })
+    out.send(ts_ns, Response { slot, ahead: [0; WORLDS], message: Message::Report(report) })
 }
 
-/// Fills `qty` of an order, whether it rests or has just arrived, and sends the fill.
-fn fill(
-    order: &mut Resting,
-    slot: u32,
+/// One execution, before it is told.
+#[derive(Clone, Copy, Debug)]
+struct Trade {
     price: i64,
     qty: u32,
     evidence: Evidence,
+    inferred: bool,
+    /// When it traded, ns.
     ts_ns: i64,
-    out: &mut Outbox,
-) -> Result<(), Fault> {
-    order.filled += qty;
+    /// When that is known, ns; later than `ts_ns` for what a book told afterwards.
+    now_ns: i64,
+}
+
+impl Trade {
+    fn new(price: i64, qty: u32, evidence: Evidence, ts_ns: i64) -> Self {
+        let inferred = evidence == Evidence::Crossed;
+        Trade { price, qty, evidence, inferred, ts_ns, now_ns: ts_ns }
+    }
+}
+
+/// Fills an order, whether it rests or has just arrived, and sends the fill.
+fn fill(order: &mut Resting, slot: u32, trade: Trade, out: &mut Outbox) -> Result<(), Fault> {
+    order.filled[usize::from(order.fills_in)] += trade.qty;
     let fill = Fill {
-        ts_exch_ns: ts_ns,
+        ts_exch_ns: trade.ts_ns,
         ts_local_ns: UNDEF_TIME,
         order_id: order.order_id,
         tag: order.tag,
-        price,
+        price: trade.price,
         fee: 0,
-        qty,
+        qty: trade.qty,
         leaves_qty: order.leaves(),
         instrument: order.instrument,
         strategy: order.strategy,
         side: order.side as u8,
-        evidence: evidence as u8,
-        inferred: u8::from(evidence == Evidence::Crossed),
+        evidence: trade.evidence as u8,
+        inferred: u8::from(trade.inferred),
         reserved: [0; 5],
     };
-    let ahead = if evidence == Evidence::Taken { 0 } else { order.ahead };
-    out.send(ts_ns, Response { slot, ahead, message: Message::Fill(fill) })
+    let is_taken = trade.evidence == Evidence::Taken;
+    let ahead = if is_taken { [0; WORLDS] } else { order.queue.ahead_lots() };
+    out.send(trade.now_ns, Response { slot, ahead, message: Message::Fill(fill) })
 }

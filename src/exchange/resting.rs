@@ -1,17 +1,17 @@
 //! The resting orders of a lane: one slot an order, linked by instrument and side in price-time priority.
 //!
-//! Invariants: a slot's number is the gateway's slot of the same order; each side's list runs from the best
-//! price to the worst, and at one price in order of arrival. Nothing allocates after construction. Cost: an
-//! insertion walks the lane's own orders of that side only.
+//! Invariants: a slot below `orders_max` is the gateway's slot of the same order; the slots above hold ghosts, orders
+//! that were filled whole and whose other estimates are still followed. Each side's list runs from the best price to
+//! the worst, and at one price in order of arrival. Nothing allocates after construction. Cost: an insertion walks the
+//! lane's own orders of that side only.
 
 use super::Request;
-use crate::wire::{OrderType, Side, Tif};
+use super::queue::{Queue, WORLDS};
+use crate::wire::{OrderType, Side, Tif, UNDEF_TIME};
 use alloc::boxed::Box;
 
 /// No slot.
 pub const NO_SLOT: u32 = u32::MAX;
-/// A queue ahead of unknown length: the price was out of view when the order joined.
-pub const AHEAD_UNKNOWN: u32 = u32::MAX;
 
 /// An order at the exchange.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +24,18 @@ pub struct Resting {
     pub price: i64,
     /// Total quantity, lots.
     pub qty: u32,
-    /// Filled quantity, lots.
-    pub filled: u32,
-    /// Lots of others ahead at its price (risk-averse: cancels are behind), or [`AHEAD_UNKNOWN`].
-    pub ahead: u32,
+    /// Filled quantity, lots, by world.
+    pub filled: [u32; WORLDS],
+    /// The world that fills the order; the others are followed for their figures alone.
+    pub fills_in: u8,
+    /// Lots of the order itself that the displayed books contain: 0 but for shadows of recorded orders.
+    pub own_shown: u32,
+    /// Its queue, while it rests.
+    pub queue: Queue,
+    /// When it joined the queue, ns; `UNDEF_TIME` until then.
+    pub ts_join_ns: i64,
+    /// First fill while it rested, ns, by world; `UNDEF_TIME` before.
+    pub ts_first_ns: [i64; WORLDS],
     /// Instrument.
     pub instrument: u32,
     /// Strategy within the lane.
@@ -51,8 +59,12 @@ impl Resting {
         tag: 0,
         price: 0,
         qty: 0,
-        filled: 0,
-        ahead: 0,
+        filled: [0; WORLDS],
+        fills_in: 0,
+        own_shown: 0,
+        queue: Queue::NONE,
+        ts_join_ns: UNDEF_TIME,
+        ts_first_ns: [UNDEF_TIME; WORLDS],
         instrument: 0,
         strategy: 0,
         side: Side::Buy,
@@ -75,9 +87,24 @@ impl Resting {
         }
     }
 
+    /// Quantity that is filled, lots.
+    pub fn filled(&self) -> u32 {
+        self.filled[usize::from(self.fills_in)]
+    }
+
     /// Quantity still open, lots.
     pub fn leaves(&self) -> u32 {
-        self.qty - self.filled
+        self.leaves_in(usize::from(self.fills_in))
+    }
+
+    /// Quantity still open in a world, lots.
+    pub fn leaves_in(&self, world: usize) -> u32 {
+        self.qty.saturating_sub(self.filled[world])
+    }
+
+    /// Whether it is filled whole in every world.
+    pub fn is_done(&self) -> bool {
+        self.filled.iter().all(|filled| *filled >= self.qty)
     }
 }
 
@@ -86,14 +113,16 @@ impl Resting {
 pub struct RestingOrders {
     slots: Box<[Resting]>,
     best: Box<[[u32; 2]]>,
+    orders_max: usize,
 }
 
 impl RestingOrders {
     /// No orders. Allocates once.
-    pub fn new(orders_max: usize, instruments: usize) -> Self {
+    pub fn new(orders_max: usize, ghosts_max: usize, instruments: usize) -> Self {
         RestingOrders {
-            slots: alloc::vec![Resting::FREE; orders_max].into_boxed_slice(),
+            slots: alloc::vec![Resting::FREE; orders_max + ghosts_max].into_boxed_slice(),
             best: alloc::vec![[NO_SLOT; 2]; instruments].into_boxed_slice(),
+            orders_max,
         }
     }
 
@@ -110,6 +139,11 @@ impl RestingOrders {
     /// Whether the slot holds this very order.
     pub fn is_live(&self, slot: u32, order_id: u64) -> bool {
         self.slots.get(slot as usize).is_some_and(|order| order.order_id == order_id)
+    }
+
+    /// Whether the slot is a ghost's.
+    pub fn is_ghost(&self, slot: u32) -> bool {
+        slot as usize >= self.orders_max
     }
 
     /// First slot of a side: best price, earliest arrival.
@@ -137,8 +171,14 @@ impl RestingOrders {
             next = self.slots[next as usize].next;
         }
         self.slots[slot as usize] = Resting { next, previous, ..order };
+        self.link(slot);
+    }
+
+    /// Makes the neighbours of a slot, and the head, point at it.
+    fn link(&mut self, slot: u32) {
+        let Resting { instrument, side, next, previous, .. } = self.slots[slot as usize];
         if previous == NO_SLOT {
-            heads[order.side.index()] = slot;
+            self.best[instrument as usize][side.index()] = slot;
         } else {
             self.slots[previous as usize].next = slot;
         }
@@ -160,5 +200,25 @@ impl RestingOrders {
         }
         self.slots[slot as usize] = Resting::FREE;
         order
+    }
+
+    /// The slot for the next ghost, and whether it must be vacated first; `None` where none are kept.
+    pub fn ghost_slot(&self) -> Option<(u32, bool)> {
+        let ghosts = self.slots.iter().enumerate().skip(self.orders_max);
+        // Free slots have order 0, so they come before the oldest ghost.
+        let (slot, order) = ghosts.min_by_key(|(_, order)| order.order_id)?;
+        Some((slot as u32, order.order_id != 0))
+    }
+
+    /// Moves an order to a free slot; its place in the queue stays.
+    pub fn relocate(&mut self, from: u32, to: u32) {
+        self.slots[to as usize] = self.slots[from as usize];
+        self.slots[from as usize] = Resting::FREE;
+        self.link(to);
+    }
+
+    /// Slots, used or free.
+    pub fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
     }
 }

@@ -1,10 +1,10 @@
 //! What an exchange refuses before it matches, and in which order it looks.
 //!
-//! Invariants: the order of checks is part of the contract: session, time in force, post-only, size cap,
+//! Invariants: the order of checks is part of the contract: session, time in force, type, post-only, size cap,
 //! tick, limits. The first that fails is the reason.
 
 use crate::feed::is_open_at;
-use crate::wire::{Instrument, OrderType, Reason, Tif};
+use crate::wire::{Instrument, OrderType, Reason, TickStep, Tif};
 
 /// The terms of an order, every value known.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Terms {
     pub tif: Tif,
     /// Whether it must not take.
     pub post_only: bool,
+    /// Lots of the order itself that the displayed books contain: above 0 for shadows of recorded orders.
+    pub own_shown: u32,
 }
 
 /// Why an order of these terms is refused at `ts_ns`, if it is.
@@ -30,7 +32,10 @@ pub fn refusal(instrument: &Instrument, terms: &Terms, ts_ns: i64) -> Option<Rea
     if terms.order_type == OrderType::Market && !immediate {
         return Some(Reason::TifNotAllowed);
     }
-    if terms.post_only && (immediate || terms.order_type == OrderType::Market) {
+    if terms.order_type == OrderType::MarketProtected && instrument.protection == 0 {
+        return Some(Reason::TypeNotAllowed);
+    }
+    if terms.post_only && (immediate || terms.order_type != OrderType::Limit) {
         return Some(Reason::PostOnlyNotAllowed);
     }
     if terms.qty > instrument.order_qty_max {
@@ -49,7 +54,16 @@ pub fn refusal(instrument: &Instrument, terms: &Terms, ts_ns: i64) -> Option<Rea
 
 /// Whether `price` lies on the tick ladder. O(log steps).
 pub fn is_on_tick(instrument: &Instrument, price: i64) -> bool {
+    step_at(instrument, price).is_some_and(|step| price.rem_euclid(step.tick) == 0)
+}
+
+/// The tick at `price`; below the ladder, its first one.
+pub fn tick_at(instrument: &Instrument, price: i64) -> i64 {
+    let step = step_at(instrument, price).or(instrument.ticks.first());
+    step.map_or(1, |step| step.tick)
+}
+
+fn step_at(instrument: &Instrument, price: i64) -> Option<&TickStep> {
     let after = instrument.ticks.partition_point(|step| step.price_from <= price);
-    let step = after.checked_sub(1).and_then(|index| instrument.ticks.get(index));
-    step.is_some_and(|step| price.rem_euclid(step.tick) == 0)
+    after.checked_sub(1).and_then(|index| instrument.ticks.get(index))
 }

@@ -272,10 +272,11 @@ fn read(req: &OrderReq, instruments: usize) -> Option<(Side, Terms)> {
         order_type: OrderType::from_u8(req.order_type)?,
         tif: Tif::from_u8(req.tif)?,
         post_only: req.post_only == 1,
+        own_shown: 0,
     };
     let price_ok = match terms.order_type {
         OrderType::Limit => req.price != UNDEF_PRICE && req.price != i64::MIN,
-        OrderType::Market => req.price == 0,
+        OrderType::Market | OrderType::MarketProtected => req.price == 0,
     };
     let ok = (req.instrument as usize) < instruments && req.qty > 0 && req.post_only <= 1;
     Some((Side::from_u8(req.side)?, (ok && price_ok).then_some(terms)?))

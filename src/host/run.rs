@@ -19,7 +19,7 @@ use crate::signal;
 use crate::source::{self, Chunk, RowSource, SourceError};
 use btcore::engine::{Fault, Need, Replay, Rows, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::{Status, kind};
+use btcore::wire::{QueueRow, Status, kind};
 use btcore_ffi::CStrategy;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -303,6 +303,9 @@ impl Sink for LaneSink {
     }
     fn fill(&mut self, row: &FillRow) {
         self.tables.fill(row);
+    }
+    fn queue(&mut self, row: &QueueRow) {
+        self.tables.queue(row);
     }
     fn series(&mut self, row: &SeriesRow) {
         self.tables.series(row);

@@ -9,7 +9,7 @@ mod digest;
 pub use digest::{DigestRecord, OrderDigest};
 
 use crate::wire::Fault;
-use crate::wire::{Fill, Reason, Side, Status};
+use crate::wire::{Fill, QueueRow, Reason, Side, Status};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -71,8 +71,9 @@ pub struct OrderRow {
 pub struct FillRow {
     /// The fill as the strategy was told.
     pub fill: Fill,
-    /// Queue ahead when the evidence came, lots; `u32::MAX` where it is not known. 0 for takers.
-    pub ahead_qty: u32,
+    /// Queue still ahead when it traded, lots, by the pessimistic, the model and the optimistic estimate; `u32::MAX`
+    /// where it is not known. 0 for takers.
+    pub ahead_qty: [u32; 3],
     /// Position of (strategy, instrument) after the fill, lots.
     pub position_qty: i64,
     /// Profit realised by this fill, before fees, money 1e-6.
@@ -119,6 +120,8 @@ pub trait Sink {
     fn order(&mut self, row: &OrderRow);
     /// A fill was delivered.
     fn fill(&mut self, row: &FillRow);
+    /// An order that rested left the exchange in every estimate.
+    fn queue(&mut self, row: &QueueRow);
     /// An equity sample was taken.
     fn series(&mut self, row: &SeriesRow);
     /// A trading day ended.
@@ -142,6 +145,7 @@ pub struct Recorder {
     rows_max: usize,
     orders: Vec<OrderRow>,
     fills: Vec<FillRow>,
+    queues: Vec<QueueRow>,
     series: Vec<SeriesRow>,
     days: Vec<DayRow>,
     logs: Vec<LogLine>,
@@ -159,6 +163,7 @@ impl Recorder {
             rows_max,
             orders: Vec::with_capacity(rows_max),
             fills: Vec::with_capacity(rows_max),
+            queues: Vec::with_capacity(rows_max),
             series: Vec::with_capacity(rows_max),
             days: Vec::with_capacity(rows_max),
             logs: Vec::with_capacity(rows_max),
@@ -173,6 +178,7 @@ impl Recorder {
         let half = self.rows_max / 2;
         self.orders.len() > half
             || self.fills.len() > half
+            || self.queues.len() > half
             || self.series.len() > half
             || self.days.len() > half
             || self.logs.len() > half
@@ -187,6 +193,11 @@ impl Recorder {
     /// Writes a fill.
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
         put(&mut self.fills, row, self.rows_max, "fills")
+    }
+
+    /// Writes what the estimates made of an order.
+    pub fn queue(&mut self, row: QueueRow) -> Result<(), Fault> {
+        put(&mut self.queues, row, self.rows_max, "queues")
     }
 
     /// Writes an equity sample.
@@ -219,6 +230,7 @@ impl Recorder {
     pub fn drain(&mut self, sink: &mut dyn Sink) {
         self.orders.drain(..).for_each(|row| sink.order(&row));
         self.fills.drain(..).for_each(|row| sink.fill(&row));
+        self.queues.drain(..).for_each(|row| sink.queue(&row));
         self.series.drain(..).for_each(|row| sink.series(&row));
         self.days.drain(..).for_each(|row| sink.day(&row));
         for line in self.logs.drain(..) {

@@ -103,6 +103,8 @@ pub struct Instrument {
     pub depth_max: u8,
     /// Largest quantity of one order, lots; `u32::MAX` where there is no cap.
     pub order_qty_max: u32,
+    /// Points of protection of a market order with protection, 1e-6; 0 where the venue has none.
+    pub protection: i64,
     /// Whether prices of zero and below are prices (calendar spreads) rather than sentinels.
     pub negative_prices: bool,
     /// Sessions of the run; empty means always open.

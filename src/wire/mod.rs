@@ -13,6 +13,7 @@ pub mod fill;
 pub mod instrument;
 pub mod limits;
 pub mod order;
+pub mod queue;
 pub mod report;
 pub mod status;
 
@@ -21,6 +22,7 @@ pub use fault::Fault;
 pub use fill::{Evidence, Fill};
 pub use instrument::{Fee, FeeBase, FeeSide, Instrument, Rounding, Session, TickStep};
 pub use order::{OrderReq, OrderType, Side, Tif};
+pub use queue::QueueRow;
 pub use report::{Reason, Report, ReportKind};
 pub use status::Status;
 

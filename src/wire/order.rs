@@ -58,6 +58,9 @@ pub enum OrderType {
     Limit = 1,
     /// Trades at whatever the book shows; never rests, so its time in force is IOC or FOK.
     Market = 2,
+    /// Market with protection: a limit order at the best price of its own side plus (buy) or minus (sell) the venue's
+    /// protection points; refused where that side is empty.
+    MarketProtected = 3,
 }
 
 impl OrderType {
@@ -66,6 +69,7 @@ impl OrderType {
         match value {
             1 => Some(OrderType::Limit),
             2 => Some(OrderType::Market),
+            3 => Some(OrderType::MarketProtected),
             _ => None,
         }
     }
@@ -106,7 +110,7 @@ pub struct OrderReq {
     pub struct_size: u32,
     /// Instrument.
     pub instrument: u32,
-    /// Limit price, 1e-6; ignored by market orders, which must leave it 0.
+    /// Limit price, 1e-6; market orders, protected or not, leave it 0.
     pub price: i64,
     /// Quantity, lots; at least 1.
     pub qty: u32,

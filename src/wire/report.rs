@@ -57,12 +57,18 @@ pub enum Reason {
     SessionEnd = 12,
     /// Post-only does not go with this type or time in force.
     PostOnlyNotAllowed = 13,
-    // last added: 13
+    /// This type of order is not offered, or not now.
+    TypeNotAllowed = 15,
+    /// A market order with protection found nothing on its own side to be measured from.
+    NoProtectionBase = 17,
+    /// It would have traded with another order of its own lane.
+    OwnCross = 18,
+    // last added: 18
 }
 
 impl Reason {
     /// Every reason, in numerical order.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 17] = [
         Reason::None,
         Reason::SessionClosed,
         Reason::OffTick,
@@ -77,6 +83,9 @@ impl Reason {
         Reason::NoBook,
         Reason::SessionEnd,
         Reason::PostOnlyNotAllowed,
+        Reason::TypeNotAllowed,
+        Reason::NoProtectionBase,
+        Reason::OwnCross,
     ];
 
     /// A word for tables and messages; stable.
@@ -96,6 +105,9 @@ impl Reason {
             Reason::NoBook => "no_book",
             Reason::SessionEnd => "session_end",
             Reason::PostOnlyNotAllowed => "post_only_not_allowed",
+            Reason::TypeNotAllowed => "type_not_allowed",
+            Reason::NoProtectionBase => "no_protection_base",
+            Reason::OwnCross => "own_cross",
         }
     }
 }

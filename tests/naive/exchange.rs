@@ -242,15 +242,17 @@ impl Naive {
             }
             for id in self.queue(side) {
                 let opposite = self.book.as_ref().expect("a book")[index(other(side))].clone();
+                let order = *self.find(id);
+                let mut lots = 0;
                 for (price, shown) in opposite {
-                    let Some(order) = self.resting.iter().find(|o| o.id == id).copied() else {
-                        break;
-                    };
-                    let qty = self.left(other(side), price, shown).min(order.leaves());
+                    let qty = self.left(other(side), price, shown).min(order.leaves() - lots);
                     if reaches(side, order.price, price) && qty > 0 {
                         self.use_up(other(side), price, shown, qty);
-                        self.fill(id, qty, Evidence::Crossed, e.ts_exch_ns);
+                        lots += qty;
                     }
+                }
+                if lots > 0 {
+                    self.fill(id, lots, Evidence::Crossed, e.ts_exch_ns);
                 }
             }
         }

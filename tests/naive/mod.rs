@@ -148,15 +148,19 @@ impl NaiveExchange {
             }
             let opposite = if side == Buy { Sell } else { Buy };
             for id in self.ranked(side) {
+                let order = self.get(id).clone();
+                let mut lots = 0;
                 for &(level, shown) in book.side(opposite) {
-                    let Some(order) = self.orders.iter().find(|o| o.id == id) else { break };
                     let reaches =
                         if side == Buy { level <= order.price } else { level >= order.price };
-                    let qty = self.left(opposite, level, shown).min(order.leaves);
+                    let qty = self.left(opposite, level, shown).min(order.leaves - lots);
                     if reaches && qty > 0 {
                         self.use_up(opposite, level, shown, qty);
-                        self.fill(id, qty, 3);
+                        lots += qty;
                     }
+                }
+                if lots > 0 {
+                    self.fill(id, lots, 3);
                 }
             }
         }

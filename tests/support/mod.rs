@@ -4,13 +4,14 @@
 use btcore::engine::{
     Capacity, Context, Fault, LaneConfig, LaneSummary, Need, Replay, Rows, StrategySlot,
 };
+use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
 use btcore::latency::Latency;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::strategy::Strategy;
 use btcore::wire::{
-    Depth, Event, Fill, Instrument, OrderReq, OrderType, Report, Side, TickStep, Tif, UNDEF_PRICE,
-    kind,
+    Depth, Event, Fill, Instrument, OrderReq, OrderType, QueueRow, Report, Side, TickStep, Tif,
+    UNDEF_PRICE, kind,
 };
 
 pub const E6: i64 = 1_000_000;
@@ -70,6 +71,7 @@ pub fn instrument(symbol: &str) -> Instrument {
         multiplier_e6: E6,
         limit_down: i64::MIN,
         limit_up: i64::MAX,
+        protection: 0,
         depth_max: 5,
         order_qty_max: u32::MAX,
         negative_prices: false,
@@ -84,6 +86,7 @@ pub fn lane(name: &str, latency: Latency) -> LaneConfig {
         name: name.into(),
         seed: 1,
         latency,
+        exchange: ExchangeConfig { ghosts_max: 16, ..ExchangeConfig::RISK_AVERSE },
         timeseries_ns: 1_000 * MS,
         capital: 0,
         capacity: Capacity { orders_live: 64, in_flight: 256, timers: 32, records: 1_024 },
@@ -168,6 +171,7 @@ impl Strategy for Scripted {
 pub struct Written {
     pub orders: Vec<OrderRow>,
     pub fills: Vec<FillRow>,
+    pub queues: Vec<QueueRow>,
     pub series: Vec<SeriesRow>,
     pub days: Vec<DayRow>,
     pub logs: Vec<(i64, u32, u8, String)>,
@@ -179,6 +183,9 @@ impl Sink for Written {
     }
     fn fill(&mut self, row: &FillRow) {
         self.fills.push(*row);
+    }
+    fn queue(&mut self, row: &QueueRow) {
+        self.queues.push(*row);
     }
     fn series(&mut self, row: &SeriesRow) {
         self.series.push(*row);

@@ -119,6 +119,7 @@ pub const INSTRUMENT: InstrumentConfig = InstrumentConfig {
     multiplier_e6: 200 * PRICE_SCALE,
     limit_down: i64::MIN,
     limit_up: i64::MAX,
+    protection: 0,
 };
 pub const LANE: LaneConfigC = LaneConfigC {
     struct_size: size_of::<LaneConfigC>() as u32,
@@ -234,6 +235,7 @@ impl Embedded {
             on_order: Some(on_order),
             on_fill: Some(on_fill),
             on_series: None,
+            on_queue: None,
             on_day: None,
             on_log: Some(on_log),
         };

@@ -73,6 +73,7 @@ fn instrument(spec: &InstrumentSpec) -> Value {
         "lot": spec.lot,
         "depth_max": it.depth_max,
         "limit_down": limit(it.limit_down, i64::MIN),
+        "protection": decimal_text(i128::from(it.protection), 6),
         "limit_up": limit(it.limit_up, i64::MAX),
         "order_qty_max": (it.order_qty_max != u32::MAX).then_some(it.order_qty_max),
         "negative_prices": it.negative_prices,
@@ -142,6 +143,7 @@ fn lane(lane: &LaneSpec) -> Value {
             "cancel_ns": latency.cancel_ns,
             "response_ns": latency.response_ns,
         },
+        "exchange": super::exchange::effective(&lane.config.exchange),
         "strategies": lane.strategies.iter().map(|s| json!({
             "name": s.name,
             "params": params(&s.params),

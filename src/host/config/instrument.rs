@@ -61,6 +61,7 @@ fn read_one(at: &Cursor<'_>, map: Map<'_>) -> Option<InstrumentSpec> {
     let depth_max =
         map.get("depth_max").map_or(Some(LEVELS_MAX as i64), |at| at.int(1..=LEVELS_MAX as i64));
     let limits = map.get("price_limits").map_or(Some((i64::MIN, i64::MAX)), |at| read_limits(&at));
+    let protection = map.get("protection").map_or(Some(0), |at| above_zero(&at, 6));
     let qty_max = map
         .get("order_qty_max")
         .map_or(Some(i64::from(u32::MAX)), |at| at.int(1..=i64::from(u32::MAX)));
@@ -79,6 +80,7 @@ fn read_one(at: &Cursor<'_>, map: Map<'_>) -> Option<InstrumentSpec> {
             multiplier_e6: multiplier?,
             limit_down,
             limit_up,
+            protection: protection?,
             depth_max: u8::try_from(depth_max?).ok()?,
             order_qty_max: u32::try_from(qty_max?).ok()?,
             negative_prices: negative?,

@@ -3,9 +3,11 @@
 //! Invariants: every latency leg is stated, so none is zero by accident; names of lanes, and of the strategies
 //! of one lane, differ. Units: durations in ns, capital in money 1e-6.
 
+use super::exchange;
 use super::reader::{Cursor, Map};
 use super::tree::Value;
 use btcore::engine::{Capacity, LaneConfig};
+use btcore::exchange::ExchangeConfig;
 use btcore::latency::Latency;
 use btcore::strategy::Param;
 use btcore::wire::limits::{LATENCY_NS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX};
@@ -84,7 +86,8 @@ pub fn read(map: &Map<'_>, name: &str, options: LaneOptions<'_>) -> Option<Vec<L
     lanes.into_iter().collect()
 }
 
-const LANE_KEYS: [&str; 6] = ["strategies", "latency", "seed", "capital", "timeseries", "capacity"];
+const LANE_KEYS: [&str; 7] =
+    ["strategies", "latency", "exchange", "seed", "capital", "timeseries", "capacity"];
 
 fn unique(at: &Cursor<'_>, name: &str, seen: &mut Vec<String>) {
     if seen.iter().any(|known| known == name) {
@@ -94,7 +97,7 @@ fn unique(at: &Cursor<'_>, name: &str, seen: &mut Vec<String>) {
 }
 
 fn read_lane(map: &Map<'_>, name: String, options: LaneOptions<'_>) -> Option<LaneSpec> {
-    let [strategies, latency, seed, capital, timeseries, capacity] =
+    let [strategies, latency, exchange, seed, capital, timeseries, capacity] =
         LANE_KEYS.map(|key| map.get(key));
     let strategies = match strategies {
         Some(at) => read_strategies(&at, options),
@@ -108,18 +111,23 @@ fn read_lane(map: &Map<'_>, name: String, options: LaneOptions<'_>) -> Option<La
         Some(at) => read_capital(&at),
         None => map.need("capital").and(None),
     };
+    let exchange = exchange.map_or(Some(ExchangeConfig::default()), |at| exchange::read(&at));
     let seed = seed.map_or(Some(0), |at| at.seed());
     let timeseries =
         timeseries.map_or(Some(60_000_000_000), |at| at.duration(1_000_000..=86_400_000_000_000));
-    let capacity = capacity.map_or(Some(Capacity::default()), |at| read_capacity(&at));
+    let sizes = capacity.as_ref().map_or(Some(Capacity::default()), read_capacity);
+    if let (Some(at), Some(sizes), Some(exchange)) = (&capacity, &sizes, &exchange) {
+        check_records(at, sizes, exchange.ghosts_max);
+    }
     Some(LaneSpec {
         config: LaneConfig {
             name,
             seed: seed?,
             latency: latency?,
+            exchange: exchange?,
             timeseries_ns: timeseries?,
             capital: capital?,
-            capacity: capacity?,
+            capacity: sizes?,
         },
         strategies: strategies?,
     })
@@ -166,18 +174,20 @@ fn read_capacity(at: &Cursor<'_>) -> Option<Capacity> {
         timers: timers?,
         records: records?,
     };
-    let least = 2 * capacity.orders_live + 64;
-    if capacity.records < least {
+    Some(capacity)
+}
+
+fn check_records(at: &Cursor<'_>, sizes: &Capacity, ghosts: usize) {
+    let least = 2 * (sizes.orders_live + ghosts) + 64;
+    if sizes.records < least {
         at.fault(
             format!(
-                "`records` is {}, and `orders_live` {} needs {least}",
-                capacity.records, capacity.orders_live
+                "`records` is {}, and `orders_live` {} with {ghosts} ghosts needs {least}",
+                sizes.records, sizes.orders_live
             ),
-            "every live order may end within one instant",
+            "every order may end within one instant",
         );
-        return None;
     }
-    Some(capacity)
 }
 
 fn read_strategies(at: &Cursor<'_>, options: LaneOptions<'_>) -> Option<Vec<StrategySpec>> {

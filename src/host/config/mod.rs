@@ -6,6 +6,7 @@
 
 pub mod data;
 pub mod effective;
+pub mod exchange;
 pub mod fault;
 mod glob;
 pub mod instrument;

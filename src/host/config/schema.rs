@@ -115,6 +115,8 @@ shape! {
         strategies: Option<Vec<Strategy>>,
         /// Latency of the only lane.
         latency: Option<Latency>,
+        /// What its exchange believes. Excludes `lanes`.
+        exchange: Option<Exchange>,
         /// Seed of the only lane's draws. Default 0.
         seed: Option<Seed>,
         /// Capital of the only lane, in the account's currency.
@@ -216,6 +218,8 @@ shape! {
         /// Largest quantity of one order, lots.
         #[schemars(range(min = 1))]
         order_qty_max: Option<u32>,
+        /// Points of protection of market orders with protection. Default: the venue has none.
+        protection: Option<Decimal>,
         /// Prices of zero and below are prices (spreads), not sentinels. Default false.
         negative_prices: Option<bool>,
         /// Sessions: the name of a preset, or windows.
@@ -280,6 +284,8 @@ shape! {
         strategies: Vec<Strategy>,
         /// Its latency.
         latency: Latency,
+        /// What its exchange believes where the data are silent.
+        exchange: Option<Exchange>,
         /// Seed of its draws. Default 0.
         seed: Option<Seed>,
         /// Capital, in the account's currency.
@@ -298,6 +304,94 @@ shape! {
         path: Option<String>,
         /// Parameters.
         params: Option<BTreeMap<String, Param>>,
+    }
+
+    /// What the exchange of a lane believes where the data are silent. Every key may be left out.
+    struct Exchange {
+        /// Queue model of the middle estimate.
+        queue: Option<Queue>,
+        /// The estimate that fills. Default model.
+        estimate: Option<Estimate>,
+        /// How long a trade and the drop of depth that it causes may be apart, 0 to 1m. Default 250ms.
+        netting: Option<Duration>,
+        /// What opposite size displayed at or through a price is evidence for. Default volume.
+        crossed_fills: Option<CrossedFills>,
+        /// What a print through a price is evidence for. Default volume.
+        through_fills: Option<ThroughFills>,
+        /// When lots taken from the book are there again. Default until_replenished.
+        taken: Option<Taken>,
+        /// What lies beyond the last displayed level. Default reject.
+        beyond: Option<Beyond>,
+        /// Least cost of taking, from the touch; the greater of it and the walk is charged. Default none.
+        slippage: Option<Slippage>,
+        /// Own orders that would meet. Default allow.
+        own_cross: Option<OwnCross>,
+        /// Age at which a book that trades have left behind is stale. Default never.
+        stale: Option<Duration>,
+        /// Filled orders whose other estimates are followed at once. Default 64.
+        ghosts: Option<u32>,
+    }
+
+    /// The queue model.
+    struct Queue {
+        /// What is ahead on arrival, beside what is displayed.
+        join: Option<Join>,
+        /// Who cancels.
+        advance: Option<Advance>,
+    }
+
+    /// A join by a figure.
+    struct JoinFigure {
+        /// Share of what came up by the next book that is ahead, 0 to 1.
+        share: Option<Decimal>,
+    }
+
+    /// An advance by a figure.
+    struct AdvanceFigure {
+        /// Power of behind^n / (behind^n + ahead^n), 1 to 8.
+        power: Option<u32>,
+        /// Power of behind^n / (behind + ahead)^n, 1 to 8.
+        power2: Option<u32>,
+        /// Power of 1 - (ahead / (ahead + behind))^n, 1 to 8.
+        power3: Option<u32>,
+        /// Share of the pro-rata advance, 0 to 1.
+        part: Option<Decimal>,
+    }
+
+    /// A half-life.
+    struct TakenFigure {
+        /// Half of the lots are back after it.
+        half_life: Option<Duration>,
+    }
+
+    /// A penalty.
+    struct BeyondFigure {
+        /// Ticks behind the last displayed level.
+        penalty_ticks: Option<u32>,
+    }
+
+    /// A slippage model.
+    struct SlippageFigure {
+        /// Ticks.
+        fixed_ticks: Option<u32>,
+        /// In proportion to the order.
+        linear: Option<LinearSlippage>,
+        /// By the square root of its share of a day.
+        square_root: Option<SquareRootSlippage>,
+    }
+
+    /// In proportion to the order.
+    struct LinearSlippage {
+        /// Ticks for each lot.
+        ticks_per_lot: Decimal,
+    }
+
+    /// By the square root of the order's share of a day.
+    struct SquareRootSlippage {
+        /// Ticks for an order of a whole day's volume.
+        ticks: Decimal,
+        /// Lots of a day.
+        volume: u64,
     }
 
     /// Latency of each leg, 0 to 1h.
@@ -375,6 +469,53 @@ words! {
 }
 
 /// The name of a preset, or windows.
+/// Declares a choice: a word, or one figure under its name.
+macro_rules! choices {
+    ($($(#[$meta:meta])* $name:ident: $word:ident | $figure:ident,)*) => {
+        $(
+            $(#[$meta])*
+            #[derive(JsonSchema)]
+            #[serde(untagged)]
+            #[expect(dead_code, reason = "described, never made")]
+            enum $name { Word($word), Figure($figure), }
+        )*
+    };
+}
+
+choices! {
+    /// What is ahead on arrival, beside what is displayed.
+    Join: JoinWord | JoinFigure,
+    /// Who cancels.
+    Advance: AdvanceWord | AdvanceFigure,
+    /// When taken lots are there again.
+    Taken: TakenWord | TakenFigure,
+    /// What lies beyond the last displayed level.
+    Beyond: BeyondWord | BeyondFigure,
+    /// Least cost of taking.
+    Slippage: SlippageWord | SlippageFigure,
+}
+
+words! {
+    /// The estimate that fills.
+    enum Estimate { Pessimistic, Model, Optimistic, }
+    /// Evidence of displayed size.
+    enum CrossedFills { Never, Volume, Full, }
+    /// Evidence of a print through.
+    enum ThroughFills { Volume, Full, }
+    /// Own orders that would meet.
+    enum OwnCross { Allow, CancelNew, CancelOld, }
+    /// A join by name.
+    enum JoinWord { Displayed, NextBook, Proportional, }
+    /// An advance by name.
+    enum AdvanceWord { RiskAverse, ProRata, FrontOptimistic, Log, Log2, }
+    /// When taken lots are there again.
+    enum TakenWord { UntilReplenished, NextBook, }
+    /// What lies beyond the last displayed level.
+    enum BeyondWord { Reject, Extrapolate, }
+    /// No slippage model.
+    enum SlippageWord { None, }
+}
+
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "described, never made")]

@@ -246,7 +246,7 @@ fn the_hash_ignores_what_no_result_depends_on() {
     assert_ne!(hash(&GOOD.replace("submit: 36ms", "submit: 37ms")), base);
     let document = effective::document(&try_parse(GOOD, &[]).unwrap());
     assert_eq!(document, effective::sorted(&document));
-    assert_eq!(base, "72a97d6187be6a10be2556f197e26790c78e8690dcf3a4a8292bd3e1fbf2470e");
+    assert_eq!(base, "c9110357e093158b9f45704392675d0eb78eac768c24fae3c4899168362f58e2");
 }
 
 /// Every key path of a schema, list elements written as `[]`.
@@ -285,11 +285,12 @@ data: { parquet: {}, clickhouse: {}, synth: {} }
 instruments: [{ sessions: { list: [{}] }, price_limits: {}, fees: [{}] }]
 capacity: {}
 latency: {}
+exchange: { queue: { join: {}, advance: {} }, taken: {}, beyond: {}, slippage: { linear: {}, square_root: {} } }
 strategies: [{ params: {} }]
 output: { clickhouse: {} }
 "#;
-    let lanes =
-        "lanes: [{ latency: {}, capacity: {}, strategies: [{}] }]\ninstruments_file: none.yaml\n";
+    let lanes = "lanes: [{ latency: {}, capacity: {}, exchange: {queue: {join: {}, advance: {}}, taken: {}, beyond: {}, \
+         slippage: {linear: {}, square_root: {}}}, strategies: [{}] }]\ninstruments_file: none.yaml\n";
     let mut read = BTreeSet::new();
     for text in [one_lane, lanes] {
         let source = SourceText { name: "x".into(), text: text.into() };

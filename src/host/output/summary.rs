@@ -102,6 +102,12 @@ fn lane(lane: &LaneResult) -> Value {
         "qty_accepted": s.qty_accepted,
         "qty_filled": s.qty_filled,
         "open_qty": s.open_qty,
+        "qty_filled_estimates": {
+            "pessimistic": s.qty_estimated[0],
+            "model": s.qty_estimated[1],
+            "optimistic": s.qty_estimated[2],
+        },
+        "ghosts_cut": s.ghosts_cut,
         "taken_forgotten": s.taken_forgotten,
         "pnl": money(s.pnl),
         "pnl_realised": money(s.pnl_realised),

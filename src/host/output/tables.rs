@@ -1,4 +1,4 @@
-//! `orders.parquet`, `fills.parquet`, `timeseries.parquet` and `strategy.log`, written as lanes are drained.
+//! `orders.parquet`, `fills.parquet`, `timeseries.parquet`, `queues.parquet` and `strategy.log`, written as lanes are drained.
 //!
 //! Invariants: the bytes do not depend on when a lane is drained: rows are written in batches of a fixed size,
 //! lane after lane. The first lane writes straight into the result, the others into a spool that is appended
@@ -10,7 +10,7 @@ use arrow_array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
-use btcore::wire::{Evidence, Side, UNDEF_TIME};
+use btcore::wire::{Evidence, QueueRow, Side, UNDEF_TIME};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -26,7 +26,8 @@ const BATCH_ROWS: usize = 8_192;
 const GROUP_ROWS: usize = 8_192;
 
 /// Names of the result files that hold rows.
-pub const FILES: [&str; 3] = ["orders.parquet", "fills.parquet", "timeseries.parquet"];
+pub const FILES: [&str; 4] =
+    ["orders.parquet", "fills.parquet", "timeseries.parquet", "queues.parquet"];
 /// Name of the file of the strategies' own lines; only there when there are any.
 pub const LOG_FILE: &str = "strategy.log";
 
@@ -47,6 +48,7 @@ pub struct LaneTables {
     orders: Spool<OrderRow>,
     fills: Spool<FillRow>,
     series: Spool<SeriesRow>,
+    queues: Spool<QueueRow>,
     log: Option<BufWriter<File>>,
     log_path: PathBuf,
     days: Vec<DayRow>,
@@ -66,6 +68,7 @@ impl LaneTables {
             orders: Spool::open(path(FILES[0]), orders_batch, &names)?,
             fills: Spool::open(path(FILES[1]), fills_batch, &names)?,
             series: Spool::open(path(FILES[2]), series_batch, &names)?,
+            queues: Spool::open(path(FILES[3]), queues_batch, &names)?,
             log: None,
             log_path: path(LOG_FILE),
             days: Vec::new(),
@@ -126,6 +129,10 @@ impl Sink for LaneTables {
         let done = self.fills.push(*row, &self.names);
         self.note(done);
     }
+    fn queue(&mut self, row: &QueueRow) {
+        let done = self.queues.push(*row, &self.names);
+        self.note(done);
+    }
     fn series(&mut self, row: &SeriesRow) {
         let done = self.series.push(*row, &self.names);
         self.note(done);
@@ -149,10 +156,12 @@ pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
     first.orders.flush(&first.names)?;
     first.fills.flush(&first.names)?;
     first.series.flush(&first.names)?;
+    first.queues.flush(&first.names)?;
     for lane in lanes {
         first.orders.append(lane.orders, &lane.names)?;
         first.fills.append(lane.fills, &lane.names)?;
         first.series.append(lane.series, &lane.names)?;
+        first.queues.append(lane.queues, &lane.names)?;
         if let Some(log) = lane.log {
             append_log(&mut first.log, &first.log_path, log, &lane.log_path)?;
         }
@@ -370,9 +379,29 @@ fn fills_batch(names: &Names, rows: &[FillRow]) -> Result<RecordBatch, OutputErr
     c.i64("fee_e6", |r| r.fill.fee);
     c.text("evidence", |r| evidence_name(r.fill.evidence));
     c.boolean("inferred", |r| r.fill.inferred != 0);
-    c.u32_or_null("ahead_qty", |r| r.ahead_qty);
+    c.u32_or_null("ahead_pessimistic_qty", |r| r.ahead_qty[0]);
+    c.u32_or_null("ahead_model_qty", |r| r.ahead_qty[1]);
+    c.u32_or_null("ahead_optimistic_qty", |r| r.ahead_qty[2]);
     c.i64("position_qty", |r| r.position_qty);
     c.i64("pnl_realised_e6", |r| r.pnl_realised);
+    c.batch()
+}
+
+fn queues_batch(names: &Names, rows: &[QueueRow]) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows);
+    c.text("lane", |_| names.lane.as_str());
+    c.u64("order_id", |r| r.order_id);
+    c.i64("ts_join_ns", |r| r.ts_join_ns);
+    c.i64("ts_end_ns", |r| r.ts_end_ns);
+    c.u32("filled_pessimistic_qty", |r| r.filled_qty[0]);
+    c.u32("filled_model_qty", |r| r.filled_qty[1]);
+    c.u32("filled_optimistic_qty", |r| r.filled_qty[2]);
+    c.time_or_null("ts_first_pessimistic_ns", |r| r.ts_first_ns[0]);
+    c.time_or_null("ts_first_model_ns", |r| r.ts_first_ns[1]);
+    c.time_or_null("ts_first_optimistic_ns", |r| r.ts_first_ns[2]);
+    c.u32_or_null("ahead_pessimistic_qty", |r| r.ahead_qty[0]);
+    c.u32_or_null("ahead_model_qty", |r| r.ahead_qty[1]);
+    c.u32_or_null("ahead_optimistic_qty", |r| r.ahead_qty[2]);
     c.batch()
 }
 

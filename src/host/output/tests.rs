@@ -199,7 +199,7 @@ fn fill(id: u64) -> FillRow {
         inferred: 0,
         reserved: [0; 5],
     };
-    FillRow { fill, ahead_qty: u32::MAX, position_qty: -1, pnl_realised: 5 }
+    FillRow { fill, ahead_qty: [u32::MAX; 3], position_qty: -1, pnl_realised: 5 }
 }
 
 fn series(ts_ns: i64) -> SeriesRow {
@@ -268,7 +268,7 @@ fn files_read_back_and_do_not_show_the_drains() {
             "{file}"
         );
     }
-    assert_eq!(fs::read_dir(&one).unwrap().count(), 4, "no spool is left");
+    assert_eq!(fs::read_dir(&one).unwrap().count(), 5, "no spool is left");
     let orders = read(&one.join("orders.parquet"));
     assert_eq!(orders.iter().map(RecordBatch::num_rows).sum::<usize>(), 40_000);
     let last = orders.last().unwrap();
@@ -285,7 +285,7 @@ fn files_read_back_and_do_not_show_the_drains() {
     let fills = read(&one.join("fills.parquet"));
     let fees = fills[0].column_by_name("fee_e6").unwrap();
     assert_eq!(fees.as_any().downcast_ref::<Int64Array>().unwrap().value(0), 60_000_000);
-    assert!(fills[0].column_by_name("ahead_qty").unwrap().is_null(0));
+    assert!(fills[0].column_by_name("ahead_model_qty").unwrap().is_null(0));
     let log = fs::read_to_string(one.join(tables::LOG_FILE)).unwrap();
     assert_eq!(log.lines().count(), 2);
     assert!(log.ends_with("b/maker-b info: hello\n"), "{log}");

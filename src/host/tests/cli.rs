@@ -85,6 +85,7 @@ fn the_demo_writes_results_and_tells_them() {
         "market_data.parquet",
         "orders.parquet",
         "orders_truth.parquet",
+        "queues.parquet",
         "summary.json",
         "timeseries.parquet",
     ];
@@ -102,7 +103,7 @@ fn equal_runs_give_equal_bytes_whatever_the_chunks() {
     let sizes = [
         vec![],
         vec!["--set", "data.chunk_rows=17"],
-        vec!["--set", "data.window_rows=512", "--set", "capacity={orders_live: 8, records: 80}"],
+        vec!["--set", "data.window_rows=512", "--set", "capacity={orders_live: 8, records: 208}"],
     ];
     for (index, size) in sizes.iter().enumerate() {
         let out = scratch.at(&index.to_string());

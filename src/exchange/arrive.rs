@@ -1,0 +1,233 @@
+//! How requests trade: an arriving order is judged, takes what it reaches, and rests or lapses with what is left.
+//!
+//! Invariants: the order of judgement is that of the room `rules`, then the own orders that it would meet, then
+//! post-only. A price change and a larger total lose the place in the queue, a smaller total keeps it.
+
+use super::config::OwnCross;
+use super::queue::{Queue, WORLDS};
+use super::resting::{NO_SLOT, Resting};
+use super::rules::{self, Terms};
+use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
+use crate::book::LevelState;
+use crate::wire::{Evidence, Fault, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME};
+
+impl Exchange {
+    pub(super) fn submit(
+        &mut self,
+        market: &Market<'_>,
+        request: &Request,
+        terms: &Terms,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let slot = request.slot;
+        let mut order = Resting {
+            price: terms.price,
+            qty: terms.qty,
+            order_type: terms.order_type,
+            tif: terms.tif,
+            post_only: terms.post_only,
+            own_shown: terms.own_shown,
+            fills_in: self.config.estimate as u8,
+            ..Resting::of(request)
+        };
+        let refused = self
+            .refusal(market, &order, ts_ns)
+            .or_else(|| self.protect(market, &mut order).err())
+            .or_else(|| self.meeting(market, &order, ts_ns));
+        if let Some(reason) = refused {
+            order.qty = 0;
+            return report(&order, slot, ReportKind::Rejected, reason, ts_ns, out);
+        }
+        report(&order, slot, ReportKind::Accepted, Reason::None, ts_ns, out)?;
+        self.enter(market, slot, order, ts_ns, out)
+    }
+
+    pub(super) fn amend(
+        &mut self,
+        market: &Market<'_>,
+        request: &Request,
+        price: i64,
+        qty: u32,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let slot = request.slot;
+        if !self.orders.is_live(slot, request.order_id) {
+            return self.refuse_gone(request, ReportKind::AmendRejected, ts_ns, out);
+        }
+        let old = *self.orders.get(slot);
+        // A smaller total at the same price keeps its place and cannot take, whatever the book shows by now.
+        let keeps_place = price == old.price && qty <= old.qty;
+        let amended = Resting { price, qty, ..old };
+        let refused = if qty <= old.filled() {
+            Some(Reason::QtyBelowFilled)
+        } else {
+            let judged = Resting { post_only: old.post_only && !keeps_place, ..amended };
+            let meets = || if keeps_place { None } else { self.meeting(market, &judged, ts_ns) };
+            self.refusal(market, &judged, ts_ns).or_else(meets)
+        };
+        if let Some(reason) = refused {
+            return report(&old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
+        }
+        if keeps_place {
+            self.orders.get_mut(slot).qty = qty;
+            return report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out);
+        }
+        self.orders.remove(slot);
+        report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out)?;
+        self.enter(market, slot, amended, ts_ns, out)
+    }
+
+    fn refusal(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Option<Reason> {
+        let instrument = &market.instruments[order.instrument as usize];
+        let terms = Terms {
+            price: order.price,
+            qty: order.qty,
+            order_type: order.order_type,
+            tif: order.tif,
+            post_only: order.post_only,
+            own_shown: order.own_shown,
+        };
+        rules::refusal(instrument, &terms, ts_ns)
+    }
+
+    /// Turns a market order with protection into the limit order that the venue makes of it: so far beyond the best
+    /// price of its own side, as a buyer's bid plus the points.
+    fn protect(&self, market: &Market<'_>, order: &mut Resting) -> Result<(), Reason> {
+        if order.order_type != OrderType::MarketProtected {
+            return Ok(());
+        }
+        let instrument = &market.instruments[order.instrument as usize];
+        let book = self.book(market, order.instrument).ok_or(Reason::NoProtectionBase)?;
+        let (base, _) = book.level(order.side, 0).ok_or(Reason::NoProtectionBase)?;
+        let price = match order.side {
+            Side::Buy => base.checked_add(instrument.protection),
+            Side::Sell => base.checked_sub(instrument.protection),
+        };
+        let price = price.ok_or(Reason::OutsideLimits)?;
+        // On the ladder, towards the base: never more than the points.
+        let off = price.rem_euclid(rules::tick_at(instrument, price));
+        let up = rules::tick_at(instrument, price) - off;
+        order.price = match order.side {
+            Side::Sell if off > 0 => price.saturating_add(up),
+            _ => price - off,
+        };
+        order.order_type = OrderType::Limit;
+        Ok(())
+    }
+
+    /// Why an order that passed the rules must not enter the book as it stands.
+    fn meeting(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Option<Reason> {
+        if self.config.own_cross == OwnCross::CancelNew && self.own_met(order) != NO_SLOT {
+            return Some(Reason::OwnCross);
+        }
+        let takes = order.post_only && self.offers(market, order, ts_ns).next().is_some();
+        takes.then_some(Reason::PostOnlyWouldTake)
+    }
+
+    /// The best own order on the other side that `order` would trade with; ghosts are not there.
+    fn own_met(&self, order: &Resting) -> u32 {
+        let mut slot = self.orders.first(order.instrument, order.side.opposite());
+        while slot != NO_SLOT {
+            let other = self.orders.get(slot);
+            let is_limit = order.order_type == OrderType::Limit;
+            if is_limit && order.side.is_better(other.price, order.price) {
+                return NO_SLOT;
+            }
+            if !self.orders.is_ghost(slot) {
+                return slot;
+            }
+            slot = self.orders.after(slot);
+        }
+        NO_SLOT
+    }
+
+    /// An order that passed the rules takes what it may, and rests or lapses with what is left.
+    fn enter(
+        &mut self,
+        market: &Market<'_>,
+        slot: u32,
+        mut order: Resting,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        if self.config.own_cross == OwnCross::CancelOld {
+            let mut met = self.own_met(&order);
+            while met != NO_SLOT {
+                self.withdraw(met, ReportKind::Cancelled, Reason::OwnCross, ts_ns, out)?;
+                met = self.own_met(&order);
+            }
+        }
+        let immediate = matches!(order.tif, Tif::Ioc | Tif::Fok);
+        let has_book = self.book_to_take(market, order.instrument, ts_ns).is_some();
+        let lapse = if !has_book && immediate {
+            Reason::NoBook
+        } else if order.tif == Tif::Fok && self.available(market, &order, ts_ns) < order.leaves() {
+            Reason::FokNotFilled
+        } else {
+            self.take(market, slot, &mut order, ts_ns, out)?;
+            Reason::IocRest
+        };
+        if order.leaves() == 0 {
+            let rested = order.ts_join_ns != UNDEF_TIME;
+            return if rested { note_end(&order, ts_ns, out) } else { Ok(()) };
+        }
+        if immediate {
+            order.qty = order.filled();
+            return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
+        }
+        let depth_max = market.instruments[order.instrument as usize].depth_max;
+        let (state, ts_book_ns) = match self.book(market, order.instrument) {
+            None => (LevelState::Unknown, ts_ns),
+            Some(book) => (book.state(order.side, order.price, depth_max), book.event.ts_exch_ns),
+        };
+        order.queue = Queue::join(state, ts_book_ns, ts_ns);
+        order.ts_join_ns = ts_ns;
+        order.ts_first_ns = [UNDEF_TIME; WORLDS];
+        self.orders.insert(slot, order);
+        Ok(())
+    }
+
+    fn available(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> u32 {
+        self.offers(market, order, ts_ns).map(|offer| offer.left).fold(0, u32::saturating_add)
+    }
+
+    /// Walks the levels from the best and leaves them used, in every world.
+    fn take(
+        &mut self,
+        market: &Market<'_>,
+        slot: u32,
+        order: &mut Resting,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let Some(touch) = self.offers(market, order, ts_ns).next().map(|offer| offer.price) else {
+            return Ok(());
+        };
+        let (side, replenish) = (order.side.opposite(), self.config.replenish);
+        let mut index = 0;
+        while order.leaves() > 0 {
+            let Some(offer) = self.offers(market, order, ts_ns).nth(index) else { break };
+            index += 1;
+            let qty = offer.left.min(order.leaves());
+            if qty == 0 {
+                continue;
+            }
+            for taken in &mut self.venues[order.instrument as usize].taken {
+                taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
+            }
+            for world in 0..WORLDS {
+                // What is taken is taken in every world; the one that fills counts it in `fill`.
+                if world != usize::from(order.fills_in) {
+                    order.filled[world] = order.filled[world].saturating_add(qty).min(order.qty);
+                }
+            }
+            let price = self.charged(market, order, touch, offer.price);
+            let mut trade = Trade::new(price, qty, Evidence::Taken, ts_ns);
+            trade.inferred = offer.is_assumed;
+            fill(order, slot, trade, out)?;
+        }
+        Ok(())
+    }
+}

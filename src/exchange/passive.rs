@@ -1,0 +1,286 @@
+//! How resting orders fill: by evidence, in three worlds at once.
+//!
+//! Invariants: evidence, strongest first: *through*, a print at a price worse than ours for the aggressor; *at*, a
+//! print at our price beyond the queue ahead; *crossed*, opposite size displayed at or through our price (inferred).
+//! In each world evidence is spent once over all own orders, better prices first (law 6). A resting order trades at its
+//! own price. What happens in the worlds that do not fill is figures, and reaches nobody before the order's end.
+
+use super::config::{CrossedFills, ThroughFills};
+use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
+use super::resting::{NO_SLOT, Resting};
+use super::{Exchange, Market, Outbox, Trade, fill};
+use crate::book::Book;
+use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, UNDEF_TIME};
+
+/// Lots of one fill in each world.
+type Lots = [u32; WORLDS];
+
+impl Exchange {
+    /// A valid print: fills own orders that it went through, then those at its price beyond their queue.
+    pub(super) fn on_trade(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let mut evidence = [i64::from(event.trade_qty) * LOT; WORLDS];
+        let (buy, sell) = passive_sides(event, self.book(market, event.instrument));
+        if sell {
+            self.fill_printed(event, Side::Sell, &mut evidence, out)?;
+        }
+        if buy {
+            self.fill_printed(event, Side::Buy, &mut evidence, out)?;
+        }
+        Ok(())
+    }
+
+    fn fill_printed(
+        &mut self,
+        event: &Event,
+        side: Side,
+        evidence: &mut [i64; WORLDS],
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let ts_ns = event.ts_exch_ns;
+        // Lots of others at the print's price that it has consumed so far, front of the queue first.
+        let mut passed = [0; WORLDS];
+        let mut slot = self.orders.first(event.instrument, side);
+        while slot != NO_SLOT {
+            let next = self.orders.after(slot);
+            let order = self.orders.get_mut(slot);
+            if side.is_better(event.trade_price, order.price) {
+                break;
+            }
+            let mut lots: Lots = [0; WORLDS];
+            if order.price == event.trade_price {
+                order.queue.note_print(&self.rules, ts_ns, event.trade_qty);
+                for (world, lots) in lots.iter_mut().enumerate() {
+                    let waits = order.queue.waits(&self.rules, world);
+                    *lots = meet(order, world, waits, &mut evidence[world], &mut passed[world]);
+                }
+                self.fill_resting(slot, lots, Evidence::At, [ts_ns; 2], out)?;
+            } else {
+                for (world, lots) in lots.iter_mut().enumerate() {
+                    let leaves = order.leaves_in(world);
+                    *lots = match self.config.through {
+                        ThroughFills::Volume => leaves.min(whole(evidence[world])),
+                        ThroughFills::Full => leaves,
+                    };
+                    spend(&mut evidence[world], *lots);
+                }
+                self.fill_resting(slot, lots, Evidence::Through, [ts_ns; 2], out)?;
+            }
+            slot = next;
+        }
+        Ok(())
+    }
+
+    /// A valid book: used-up lots may come back, queues shorten, and orders that it crosses trade.
+    pub(super) fn on_book(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let depth_max = market.instruments[event.instrument as usize].depth_max;
+        let book = Book { event, depth: market.window.depth(event.depth_ix) };
+        let venue = &mut self.venues[event.instrument as usize];
+        for taken in &mut venue.taken {
+            for side in [Side::Buy, Side::Sell] {
+                taken[side.index()].on_book(self.config.replenish, &book, side, depth_max);
+            }
+        }
+        for side in [Side::Buy, Side::Sell] {
+            self.move_queues(&book, side, depth_max, out)?;
+            if self.config.crossed != CrossedFills::Never {
+                self.fill_crossed(&book, side, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn move_queues(
+        &mut self,
+        book: &Book<'_>,
+        side: Side,
+        depth_max: u8,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let ts_ns = book.event.ts_exch_ns;
+        // Own lots that this book's verdict gave to orders ahead at the same price.
+        let (mut own, mut own_price) = ([0; WORLDS], None);
+        let mut slot = self.orders.first(book.event.instrument, side);
+        while slot != NO_SLOT {
+            let next = self.orders.after(slot);
+            let order = self.orders.get_mut(slot);
+            let state = book.state(side, order.price, depth_max).without(order.own_shown);
+            order.queue.on_book(&self.rules, ts_ns, state);
+            if order.queue.is_joining {
+                if own_price.replace(order.price) != Some(order.price) {
+                    own = [0; WORLDS];
+                }
+                order.queue.joined(&self.rules, ts_ns);
+                let mut lots: Lots = [0; WORLDS];
+                for (world, lots) in lots.iter_mut().enumerate() {
+                    let short = -order.queue.ahead[world].min(0);
+                    order.queue.ahead[world] += short;
+                    *lots = nearest(short - own[world]).min(order.leaves_in(world));
+                    own[world] += i64::from(*lots) * LOT;
+                }
+                // It traded when the print came; that it was ours is known now.
+                let ts_print_ns = order.queue.ts_print_ns;
+                self.fill_resting(slot, lots, Evidence::At, [ts_print_ns, ts_ns], out)?;
+            }
+            slot = next;
+        }
+        Ok(())
+    }
+
+    /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
+    fn fill_crossed(&mut self, book: &Book<'_>, side: Side, out: &mut Outbox) -> Result<(), Fault> {
+        let (instrument, ts_ns) = (book.event.instrument, book.event.ts_exch_ns);
+        let opposite = side.opposite();
+        let Some((touch, _)) = book.level(opposite, 0) else { return Ok(()) };
+        let mut slot = self.orders.first(instrument, side);
+        while slot != NO_SLOT {
+            let next = self.orders.after(slot);
+            let order = *self.orders.get(slot);
+            if side.is_better(touch, order.price) {
+                return Ok(());
+            }
+            let mut lots: Lots = [0; WORLDS];
+            for (world, lots) in lots.iter_mut().enumerate() {
+                let leaves = order.leaves_in(world);
+                if self.config.crossed == CrossedFills::Full {
+                    *lots = leaves;
+                    continue;
+                }
+                let taken = &mut self.venues[instrument as usize].taken[world][opposite.index()];
+                for index in 0..LEVELS_MAX {
+                    let Some((price, shown)) = book.level(opposite, index) else { break };
+                    if side.is_better(price, order.price) || *lots == leaves {
+                        break;
+                    }
+                    let replenish = self.config.replenish;
+                    let qty = taken.left(replenish, ts_ns, price, shown).min(leaves - *lots);
+                    if qty > 0 {
+                        taken.take(replenish, ts_ns, opposite, price, shown, qty);
+                        *lots += qty;
+                    }
+                }
+            }
+            self.fill_resting(slot, lots, Evidence::Crossed, [ts_ns; 2], out)?;
+            slot = next;
+        }
+        Ok(())
+    }
+
+    /// Fills a resting order by `lots` in each world; one that is filled whole leaves, or stays as a ghost for as long as
+    /// another world has not filled it. `ts_ns`: when it traded, and when that is known.
+    fn fill_resting(
+        &mut self,
+        slot: u32,
+        lots: Lots,
+        evidence: Evidence,
+        [ts_ns, now_ns]: [i64; 2],
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        if lots == [0; WORLDS] {
+            return Ok(());
+        }
+        let order = self.orders.get_mut(slot);
+        let fills_in = usize::from(order.fills_in);
+        for (world, qty) in lots.into_iter().enumerate() {
+            if qty > 0 && order.ts_first_ns[world] == UNDEF_TIME {
+                order.ts_first_ns[world] = ts_ns;
+            }
+            if world != fills_in {
+                order.filled[world] += qty;
+            }
+        }
+        if lots[fills_in] > 0 {
+            let mut trade = Trade::new(order.price, lots[fills_in], evidence, ts_ns);
+            trade.now_ns = now_ns;
+            fill(order, slot, trade, out)?;
+        }
+        if order.is_done() {
+            self.retire(slot, now_ns, out)
+        } else if order.leaves() == 0 && !self.orders.is_ghost(slot) {
+            self.haunt(slot, now_ns, out)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Keeps a filled order as a ghost; where all places are taken, the oldest one is given up.
+    fn haunt(&mut self, slot: u32, now_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
+        let Some((ghost, is_used)) = self.orders.ghost_slot() else {
+            return self.retire(slot, now_ns, out);
+        };
+        if is_used {
+            self.ghosts_cut += 1;
+            self.retire(ghost, now_ns, out)?;
+        }
+        self.orders.relocate(slot, ghost);
+        Ok(())
+    }
+}
+
+/// What a print at the order's price means for it in one world: the queue ahead trades first, then the order.
+fn meet(
+    order: &mut Resting,
+    world: usize,
+    waits: bool,
+    evidence: &mut i64,
+    passed: &mut i64,
+) -> u32 {
+    let leaves = order.leaves_in(world);
+    let ahead = &mut order.queue.ahead[world];
+    if leaves == 0 {
+        return 0;
+    }
+    if *ahead == AHEAD_UNKNOWN {
+        *passed += *evidence;
+        *evidence = 0;
+        return 0;
+    }
+    if waits {
+        *ahead -= *evidence + *passed;
+        return 0;
+    }
+    let consumed = (*ahead - *passed).clamp(0, *evidence);
+    *evidence -= consumed;
+    *passed += consumed;
+    *ahead = (*ahead - *passed).max(0);
+    let lots = leaves.min(nearest(*evidence));
+    spend(evidence, lots);
+    lots
+}
+
+fn spend(evidence: &mut i64, lots: u32) {
+    *evidence = (*evidence - i64::from(lots) * LOT).max(0);
+}
+
+/// Whole lots in `parts`.
+fn whole(parts: i64) -> u32 {
+    u32::try_from(parts / LOT).unwrap_or(0)
+}
+
+/// The nearest number of lots; a half goes up.
+fn nearest(parts: i64) -> u32 {
+    u32::try_from((parts + LOT / 2).div_euclid(LOT)).unwrap_or(0)
+}
+
+/// Which sides a print may fill: (buys, sells). An unknown aggressor is inferred from the last valid book, not from
+/// whatever is displayed, and inside the spread either side may have been hit; the print's quantity is spent once
+/// all the same.
+fn passive_sides(event: &Event, book: Option<Book<'_>>) -> (bool, bool) {
+    let touch = |side| book.and_then(|book| book.level(side, 0)).map(|(price, _)| price);
+    match event.aggressor {
+        1 => (false, true),
+        -1 => (true, false),
+        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => (false, true),
+        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => (true, false),
+        _ => (true, true),
+    }
+}

@@ -1,0 +1,285 @@
+//! The queue ahead of one resting order: three estimates over one ledger of what happened at its price.
+//!
+//! Invariants: `optimistic <= model <= pessimistic`, always. A trade and the drop of depth that it causes count once,
+//! whichever is seen first (law 5): a drop is held for the netting window before it is called a cancel, a print is
+//! remembered as long before it is called older than the book. So the advance over a window is at most
+//! max(traded, dropped). An order behind a queue of unknown length keeps its place (law 4). Lots are counted in
+//! 2^-20 parts; arithmetic is integer, but for the split of cancels, which uses + - * / of `f64` and a bundled
+//! logarithm alone, so every machine gets the same bits. Cost: O(1) a print and a book, nothing allocated.
+//!
+//! Hindsight (law 3): an estimate whose join looks at the next book decides nothing until that book is there; what it
+//! then decides about the prints in between is told then.
+
+use super::advance::cancelled_ahead;
+use super::config::{ExchangeConfig, Join, QueueModel};
+use crate::book::LevelState;
+use crate::wire::UNDEF_TIME;
+
+/// One lot, in the parts that queues are counted in.
+pub const LOT: i64 = 1 << 20;
+/// A queue of unknown length: the price was out of view when the order joined.
+pub const AHEAD_UNKNOWN: i64 = i64::MAX;
+/// Estimates of an order.
+pub const WORLDS: usize = 3;
+
+/// Lots seen within the netting window: of the current stretch of it, and of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Recent {
+    current: u32,
+    previous: u32,
+}
+
+impl Recent {
+    fn total(self) -> u32 {
+        self.current.saturating_add(self.previous)
+    }
+
+    fn add(&mut self, qty: u32) {
+        self.current = self.current.saturating_add(qty);
+    }
+
+    /// Takes at most `qty`, the older first; returns how many.
+    fn take(&mut self, qty: u32) -> u32 {
+        let old = self.previous.min(qty);
+        let new = self.current.min(qty - old);
+        self.previous -= old;
+        self.current -= new;
+        old + new
+    }
+
+    /// Moves on by one stretch, or by more; returns what has become too old.
+    fn expire(&mut self, all: bool) -> u32 {
+        let expired = if all { self.total() } else { self.previous };
+        self.previous = if all { 0 } else { self.current };
+        self.current = 0;
+        expired
+    }
+}
+
+/// How queues are estimated: a model for each of the three worlds, and the netting window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueRules {
+    /// Models, from the longest queue to the shortest: see [`super::config::Estimate`].
+    pub worlds: [QueueModel; WORLDS],
+    /// Netting window, ns.
+    pub netting_ns: i64,
+}
+
+impl QueueRules {
+    /// The rules of a config: its model between the two ends.
+    pub fn new(config: &ExchangeConfig) -> Self {
+        QueueRules {
+            worlds: [QueueModel::PESSIMISTIC, config.queue, QueueModel::OPTIMISTIC],
+            netting_ns: config.netting_ns,
+        }
+    }
+}
+
+/// The queue ahead of one order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Queue {
+    /// Lots of others ahead, in parts of [`LOT`], by world; [`AHEAD_UNKNOWN`]. Below zero only while joining.
+    pub ahead: [i64; WORLDS],
+    /// Lots of others displayed at the price when it was last in view.
+    shown: u32,
+    /// Whether the last book showed the price.
+    is_known: bool,
+    /// Whether no book came since the order did.
+    pub is_joining: bool,
+    /// Printed at the price, and not yet seen to leave the book.
+    traded: Recent,
+    /// Left the book, and not yet seen to trade.
+    dropped: Recent,
+    /// First instant of the next stretch of the netting window, ns.
+    stretch_end_ns: i64,
+    /// Book in force on arrival, and arrival, ns.
+    ts_book_ns: i64,
+    ts_join_ns: i64,
+    /// Last print at the price, ns.
+    pub ts_print_ns: i64,
+}
+
+impl Queue {
+    /// No queue.
+    pub const NONE: Queue = Queue {
+        ahead: [0; WORLDS],
+        shown: 0,
+        is_known: false,
+        is_joining: false,
+        traded: Recent { current: 0, previous: 0 },
+        dropped: Recent { current: 0, previous: 0 },
+        stretch_end_ns: i64::MIN,
+        ts_book_ns: 0,
+        ts_join_ns: 0,
+        ts_print_ns: UNDEF_TIME,
+    };
+
+    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows `state` at its price.
+    pub fn join(state: LevelState, ts_book_ns: i64, now_ns: i64) -> Self {
+        let (ahead, shown, is_known) = match state {
+            LevelState::Known(qty) => (lots(qty), qty, true),
+            LevelState::Empty => (0, 0, true),
+            LevelState::Unknown => (AHEAD_UNKNOWN, 0, false),
+        };
+        Queue {
+            ahead: [ahead; WORLDS],
+            shown,
+            is_known,
+            is_joining: true,
+            ts_book_ns,
+            ts_join_ns: now_ns,
+            ..Queue::NONE
+        }
+    }
+
+    /// Whether world `world` must wait for the next book before it can say who trades.
+    pub fn waits(&self, rules: &QueueRules, world: usize) -> bool {
+        self.is_joining && rules.worlds[world].join != Join::Displayed
+    }
+
+    /// Takes a print of `qty` lots at the price into the ledger; the advance is the caller's, who knows the evidence.
+    pub fn note_print(&mut self, rules: &QueueRules, now_ns: i64, qty: u32) {
+        self.age(rules, now_ns);
+        self.ts_print_ns = now_ns;
+        let left_before = self.dropped.take(qty);
+        self.traded.add(qty - left_before);
+    }
+
+    /// Takes a valid book that shows `state` at the price, own lots taken off.
+    pub fn on_book(&mut self, rules: &QueueRules, now_ns: i64, state: LevelState) {
+        self.age(rules, now_ns);
+        let shown = match state {
+            LevelState::Known(qty) => qty,
+            LevelState::Empty => 0,
+            LevelState::Unknown => {
+                // Nobody can trade there before the price is back in view: the place is kept (law 4).
+                self.is_known = false;
+                return;
+            }
+        };
+        if !self.is_known {
+            // It is back. Who is ahead was ahead before, and is displayed now.
+            self.is_known = true;
+            (self.traded, self.dropped) = (Recent::default(), Recent::default());
+            self.shown = shown;
+            return self.cap();
+        }
+        let before = self.shown;
+        self.shown = shown;
+        if shown < before {
+            let drop = before - shown;
+            let left = drop - self.traded.take(drop);
+            if rules.netting_ns == 0 {
+                self.cancel(rules, left, before);
+            } else {
+                self.dropped.add(left);
+            }
+        }
+        if rules.netting_ns == 0 {
+            self.traded = Recent::default();
+        }
+        self.cap();
+    }
+
+    /// The venue cleared its book: the price is out of view.
+    pub fn lose_sight(&mut self) {
+        self.is_known = false;
+    }
+
+    /// Lots ahead in each world, rounded up; `u32::MAX` where it is not known.
+    pub fn ahead_lots(&self) -> [u32; WORLDS] {
+        self.ahead.map(|ahead| match ahead {
+            AHEAD_UNKNOWN => u32::MAX,
+            parts => u32::try_from((parts.max(0) as u64).div_ceil(LOT as u64)).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Ends the wait for the first book after the arrival, which has been taken in: the worlds that waited learn how
+    /// much of what came up is ahead. One that is left below zero by as much was short of queue: so many lots printed
+    /// at the price were the order's own.
+    pub fn joined(&mut self, rules: &QueueRules, ts_book_ns: i64) {
+        self.is_joining = false;
+        self.traded = Recent::default(); // The first book after them shows what they left.
+        for (world, ahead) in self.ahead.iter_mut().enumerate() {
+            let share =
+                self::share(rules.worlds[world].join, self.ts_book_ns, self.ts_join_ns, ts_book_ns);
+            let came_up = lots(self.shown).saturating_sub(*ahead);
+            if !self.is_known && share > 0 {
+                *ahead = (*ahead).max(0); // The book says nothing: no fill rests on it.
+            } else if self.is_known && came_up > 0 {
+                *ahead += part(came_up, share);
+            }
+        }
+        self.order();
+    }
+
+    /// Lets what is older than the netting window go: drops that no print came for were cancels.
+    fn age(&mut self, rules: &QueueRules, now_ns: i64) {
+        if now_ns < self.stretch_end_ns || rules.netting_ns == 0 {
+            return;
+        }
+        let all = now_ns.saturating_sub(self.stretch_end_ns) >= rules.netting_ns;
+        self.stretch_end_ns = now_ns - now_ns.rem_euclid(rules.netting_ns) + rules.netting_ns;
+        self.traded.expire(all);
+        let level = self.shown.saturating_add(self.dropped.total());
+        let cancelled = self.dropped.expire(all);
+        if cancelled > 0 {
+            self.cancel(rules, cancelled, level);
+            self.cap();
+        }
+    }
+
+    /// `qty` of `level` lots were cancelled: every world has its own view of who they were.
+    fn cancel(&mut self, rules: &QueueRules, qty: u32, level: u32) {
+        if qty == 0 {
+            return;
+        }
+        for (model, ahead) in rules.worlds.iter().zip(&mut self.ahead) {
+            // Below zero the order waits for a book to judge it: nobody ahead is left to cancel.
+            if *ahead != AHEAD_UNKNOWN && *ahead > 0 {
+                *ahead -=
+                    cancelled_ahead(model.advance, *ahead, lots(level), lots(qty)).min(*ahead);
+            }
+        }
+        self.order();
+    }
+
+    /// Nobody is ahead who is not displayed, or was until the drops that are still held.
+    fn cap(&mut self) {
+        let most = lots(self.shown.saturating_add(self.dropped.total()));
+        for ahead in &mut self.ahead {
+            *ahead = (*ahead).min(most);
+        }
+    }
+
+    /// Keeps the model between the ends. While it waits for a book, prints have not been judged alike in all worlds.
+    fn order(&mut self) {
+        if !self.is_joining {
+            let [pessimistic, model, optimistic] = self.ahead;
+            let longest = pessimistic.max(optimistic);
+            self.ahead = [longest, model.clamp(optimistic, longest), optimistic];
+        }
+    }
+}
+
+/// Share of what came up at the price between two books that is ahead of an order that joined in between.
+fn share(join: Join, ts_before_ns: i64, ts_join_ns: i64, ts_after_ns: i64) -> i64 {
+    match join {
+        Join::Displayed => 0,
+        Join::NextBook => LOT,
+        Join::Share(share) => share,
+        Join::Proportional => {
+            let passed = i128::from(ts_join_ns) - i128::from(ts_before_ns);
+            let whole = i128::from(ts_after_ns) - i128::from(ts_before_ns);
+            if whole <= 0 { LOT } else { (passed * i128::from(LOT) / whole) as i64 }
+        }
+    }
+}
+
+fn lots(qty: u32) -> i64 {
+    i64::from(qty) * LOT
+}
+
+fn part(x: i64, share: i64) -> i64 {
+    ((i128::from(x) * i128::from(share)) >> 20) as i64
+}
