@@ -126,9 +126,9 @@ fn digests_are_golden() {
     let digests: Vec<String> =
         [0, 5, 400].iter().map(|ms| hex(&run(&[*ms], 1_000, 4_096)[0].0)).collect();
     let golden = [
-        "8ac93f323693bd4083736d1ee0e2d127351e9be5f41b605f95ae11055f981804",
-        "76031876474cd89273cea8aa3eeb3b96cbc56b081916590bba7ea1110bf5617a",
-        "6ba3b3f778b265cc734985b0f4592df6f1fd441092322653cad9e87510828006",
+        "79cec4434b8a06dde7e725922ab11e3d693ebacbefbf603fddbf42ce81a4b201",
+        "5f5cd85a79dc8e1e8db54d23135605751f4130eb2de27dc2000367dd57f8583e",
+        "fb9baebedfd780eb689c5e429bb4b2a667f2b2577881922586cdca4f6ad71136",
     ];
     assert_eq!(digests, golden, "results changed: say so in CHANGELOG under Results change");
 }

@@ -3,13 +3,15 @@
 //! Invariants: the order of judgement is that of the room `rules`, then the own orders that it would meet, then
 //! post-only. A price change and a larger total lose the place in the queue, a smaller total keeps it.
 
-use super::config::OwnCross;
-use super::queue::{Queue, WORLDS};
+use super::config::{OwnCross, Unseen};
+use super::queue::{AHEAD_UNKNOWN, LOT, Queue, WORLDS};
 use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
-use crate::book::LevelState;
-use crate::wire::{Evidence, Fault, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME};
+use crate::book::{Book, LevelState};
+use crate::wire::{
+    Evidence, Fault, Instrument, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME,
+};
 
 impl Exchange {
     pub(super) fn submit(
@@ -160,13 +162,17 @@ impl Exchange {
             }
         }
         let immediate = matches!(order.tif, Tif::Ioc | Tif::Fok);
+        // A shadow stands for an order that is known to have joined: it takes nothing.
+        let is_shadow = order.own_shown > 0;
         let has_book = self.book_to_take(market, order.instrument, ts_ns).is_some();
         let lapse = if !has_book && immediate {
             Reason::NoBook
         } else if order.tif == Tif::Fok && self.available(market, &order, ts_ns) < order.leaves() {
             Reason::FokNotFilled
         } else {
-            self.take(market, slot, &mut order, ts_ns, out)?;
+            if !is_shadow {
+                self.take(market, slot, &mut order, ts_ns, out)?;
+            }
             Reason::IocRest
         };
         if order.leaves() == 0 {
@@ -177,16 +183,29 @@ impl Exchange {
             order.qty = order.filled();
             return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
-        let depth_max = market.instruments[order.instrument as usize].depth_max;
-        let (state, ts_book_ns) = match self.book(market, order.instrument) {
-            None => (LevelState::Unknown, ts_ns),
-            Some(book) => (book.state(order.side, order.price, depth_max), book.event.ts_exch_ns),
-        };
-        order.queue = Queue::join(state, ts_book_ns, ts_ns);
+        order.queue = self.queue_of(market, &order, ts_ns);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
         self.orders.insert(slot, order);
         Ok(())
+    }
+
+    /// The queue that an order joins.
+    fn queue_of(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Queue {
+        let Some(book) = self.book(market, order.instrument) else {
+            let unknown = LevelState::Unknown;
+            return Queue::join(unknown, unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
+        };
+        let instrument = &market.instruments[order.instrument as usize];
+        let printed = self.venues[order.instrument as usize].printed[order.side.index()];
+        let state = book.state(order.side, order.price, instrument.depth_max);
+        let left = printed.left(order.side, order.price, state);
+        let unseen = match self.config.unseen {
+            Unseen::Wait => AHEAD_UNKNOWN,
+            Unseen::Mean if printed.reached(order.price) => 0,
+            Unseen::Mean => mean_lots(&book, order.side, instrument),
+        };
+        Queue::join(state, left, unseen, book.event.ts_exch_ns, ts_ns)
     }
 
     fn available(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> u32 {
@@ -230,4 +249,15 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Mean lots at a price of the ladder, empty ones included, over what `side` shows; in parts of [`LOT`].
+fn mean_lots(book: &Book<'_>, side: Side, instrument: &Instrument) -> i64 {
+    let levels = (0..LEVELS_MAX).map_while(|index| book.level(side, index));
+    let sum: i64 = levels.clone().map(|(_, qty)| i64::from(qty)).sum();
+    let (Some((touch, _)), Some((last, _))) = (levels.clone().next(), levels.last()) else {
+        return AHEAD_UNKNOWN;
+    };
+    let steps = (touch.abs_diff(last) / rules::tick_at(instrument, last).unsigned_abs()) as i64 + 1;
+    sum * LOT / steps.max(1)
 }

@@ -66,6 +66,26 @@ pub enum Advance {
     Part(i64),
 }
 
+/// How far a trade and the drop of depth that it causes may be apart (law 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Netting {
+    /// The trade comes first, and its drop by the next book: for feeds that promise this.
+    TradeFirst,
+    /// Either comes first, and the other before the book after it.
+    NextBook,
+    /// Either comes first, and the other within this time, ns.
+    Window(i64),
+}
+
+/// What the model assumes ahead of an order that joins at a price out of view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// Nobody knows: the order waits until the price is in view.
+    Wait,
+    /// As much as the shown side has at a price on average; nothing where the market has just printed.
+    Mean,
+}
+
 /// The queue model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QueueModel {
@@ -165,9 +185,10 @@ pub struct ExchangeConfig {
     pub queue: QueueModel,
     /// The estimate that fills.
     pub estimate: Estimate,
-    /// How long a trade and the drop of depth that it causes may be apart, ns; 0 pairs a drop with the trades since the
-    /// book before it.
-    pub netting_ns: i64,
+    /// How far a trade and the drop of depth that it causes may be apart.
+    pub netting: Netting,
+    /// Orders at prices out of view.
+    pub unseen: Unseen,
     /// Crossed evidence.
     pub crossed: CrossedFills,
     /// Through evidence.
@@ -191,7 +212,8 @@ impl ExchangeConfig {
     pub const RISK_AVERSE: ExchangeConfig = ExchangeConfig {
         queue: QueueModel { join: Join::Displayed, advance: Advance::RiskAverse },
         estimate: Estimate::Model,
-        netting_ns: 0,
+        netting: Netting::TradeFirst,
+        unseen: Unseen::Wait,
         crossed: CrossedFills::Volume,
         through: ThroughFills::Volume,
         replenish: Replenish::UntilReplenished,
@@ -213,12 +235,14 @@ impl ExchangeConfig {
             Join::Share(share) => (0..=LOT).contains(&share),
             _ => true,
         };
+        let netting_ok =
+            !matches!(self.netting, Netting::Window(ns) if !(1..=MINUTE_NS).contains(&ns));
         let half_life_ok = !matches!(self.replenish, Replenish::HalfLife(ns) if ns <= 0);
         let volume_ok = !matches!(self.slippage, Slippage::SquareRoot { volume: 0, .. });
         [
             (power_ok, "a queue power is 1 to 8, a share 0 to 1"),
             (share_ok, "a join share is 0 to 1"),
-            ((0..=MINUTE_NS).contains(&self.netting_ns), "the netting window is 0 to one minute"),
+            (netting_ok, "the netting window is above 0 and at most one minute"),
             (half_life_ok, "a half-life is above 0"),
             (volume_ok, "the day's volume is above 0"),
             (self.stale_ns > 0, "the age of a stale book is above 0"),
@@ -236,7 +260,8 @@ impl Default for ExchangeConfig {
     fn default() -> Self {
         ExchangeConfig {
             queue: QueueModel { join: Join::NextBook, advance: Advance::Part(LOT / 2) },
-            netting_ns: 250_000_000,
+            netting: Netting::NextBook,
+            unseen: Unseen::Mean,
             ..ExchangeConfig::RISK_AVERSE
         }
     }

@@ -12,6 +12,7 @@ mod advance;
 mod arrive;
 mod config;
 mod passive;
+mod printed;
 mod queue;
 mod resting;
 mod rules;
@@ -19,8 +20,8 @@ mod taken;
 mod walk;
 
 pub use config::{
-    Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, OwnCross, QueueModel, Replenish,
-    Slippage, ThroughFills,
+    Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, Netting, OwnCross, QueueModel,
+    Replenish, Slippage, ThroughFills, Unseen,
 };
 pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
@@ -36,6 +37,8 @@ use crate::wire::{
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
+use passive::passive_sides;
+use printed::Printed;
 use queue::QueueRules;
 use resting::{NO_SLOT, Resting, RestingOrders};
 use taken::Taken;
@@ -152,12 +155,14 @@ impl Outbox {
 }
 
 /// One instrument as this lane's exchange sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Venue {
     /// The last valid book.
     book: Kept,
     /// Lots of the displayed bid (0) and ask (1) side that the lane used up, in each world.
     taken: [[Taken; 2]; WORLDS],
+    /// What printed on the bid (0) and the ask (1) side since that book.
+    printed: [Printed; 2],
     /// Last valid trade, ns.
     ts_trade_ns: i64,
     /// When the last session closed; orders find the book cleared unless the next one opens at once.
@@ -174,7 +179,7 @@ pub struct Market<'a> {
 }
 
 /// The exchange of one lane.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     config: ExchangeConfig,
     rules: QueueRules,
@@ -189,6 +194,7 @@ impl Exchange {
         let venue = || Venue {
             book: Kept::NONE,
             taken: Default::default(),
+            printed: [Printed::NONE; 2],
             ts_trade_ns: i64::MIN,
             ts_close_ns: UNDEF_TIME,
         };
@@ -220,6 +226,20 @@ impl Exchange {
         let is_old = now_ns.saturating_sub(ts_book_ns) > self.config.stale_ns;
         let is_stale = is_old && self.venues[instrument as usize].ts_trade_ns > ts_book_ns;
         (!is_stale).then_some(book)
+    }
+
+    /// What the estimates have made of an order so far; `None` once it has left in every world. O(slots).
+    pub fn estimates(&self, order_id: u64) -> Option<QueueRow> {
+        self.orders.find(order_id).map(|slot| queue_row(self.orders.get(slot), UNDEF_TIME))
+    }
+
+    /// Says how many lots of a shadow the displayed books contain from now on, and how many of its lots are among the
+    /// prints that come next, and caused no drop of others. O(slots).
+    pub fn show_own(&mut self, order_id: u64, shown_qty: u32, printed_qty: u32) {
+        if let Some(slot) = self.orders.find(order_id) {
+            let order = self.orders.get_mut(slot);
+            (order.own_shown, order.own_printed) = (shown_qty, printed_qty);
+        }
     }
 
     /// Filled orders whose other estimates were given up because too many were followed at once.
@@ -261,6 +281,7 @@ impl Exchange {
             kind::BOOK if event.is_book_valid() => {
                 let venue = &mut self.venues[event.instrument as usize];
                 venue.book.set(row);
+                venue.printed = [Printed::NONE; 2];
                 let idle = venue.taken.iter().flatten().all(Taken::is_empty);
                 if idle && !self.orders.has_any(event.instrument) {
                     return Ok(());
@@ -268,11 +289,19 @@ impl Exchange {
                 self.on_book(market, event, out)
             }
             kind::TRADE if event.is_trade_valid() => {
-                self.venues[event.instrument as usize].ts_trade_ns = event.ts_exch_ns;
+                let passive = passive_sides(event, self.book(market, event.instrument));
+                let venue = &mut self.venues[event.instrument as usize];
+                venue.ts_trade_ns = event.ts_exch_ns;
+                for (side, is_passive) in [(Side::Sell, passive[1]), (Side::Buy, passive[0])] {
+                    if is_passive {
+                        let printed = &mut venue.printed[side.index()];
+                        printed.note(side, event.trade_price, event.trade_qty);
+                    }
+                }
                 if !self.orders.has_any(event.instrument) {
                     return Ok(());
                 }
-                self.on_trade(market, event, out)
+                self.on_trade(event, passive, out)
             }
             kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(event, out),
             _ => Ok(()),
@@ -341,6 +370,7 @@ impl Exchange {
         if event.kind == kind::SESSION_OPEN {
             if venue.ts_close_ns != ts_ns {
                 venue.book.clear();
+                venue.printed = [Printed::NONE; 2];
                 venue.taken.iter_mut().flatten().for_each(Taken::clear);
                 for side in [Side::Buy, Side::Sell] {
                     let mut slot = self.orders.first(event.instrument, side);
@@ -378,15 +408,19 @@ fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> 
         let message = format!("more than {} orders ended at {ts_ns}", out.queues.len());
         return Err(Fault::new(Status::Full, message));
     }
-    out.queues.push(QueueRow {
+    out.queues.push(queue_row(order, ts_ns));
+    Ok(())
+}
+
+fn queue_row(order: &Resting, ts_end_ns: i64) -> QueueRow {
+    QueueRow {
         order_id: order.order_id,
         ts_join_ns: order.ts_join_ns,
-        ts_end_ns: ts_ns,
+        ts_end_ns,
         filled_qty: order.filled,
         ts_first_ns: order.ts_first_ns,
         ahead_qty: order.queue.ahead_lots(),
-    });
-    Ok(())
+    }
 }
 
 /// Sends a report about an order in its present state.
@@ -423,16 +457,13 @@ struct Trade {
     qty: u32,
     evidence: Evidence,
     inferred: bool,
-    /// When it traded, ns.
     ts_ns: i64,
-    /// When that is known, ns; later than `ts_ns` for what a book told afterwards.
-    now_ns: i64,
 }
 
 impl Trade {
     fn new(price: i64, qty: u32, evidence: Evidence, ts_ns: i64) -> Self {
         let inferred = evidence == Evidence::Crossed;
-        Trade { price, qty, evidence, inferred, ts_ns, now_ns: ts_ns }
+        Trade { price, qty, evidence, inferred, ts_ns }
     }
 }
 
@@ -457,5 +488,5 @@ fn fill(order: &mut Resting, slot: u32, trade: Trade, out: &mut Outbox) -> Resul
     };
     let is_taken = trade.evidence == Evidence::Taken;
     let ahead = if is_taken { [0; WORLDS] } else { order.queue.ahead_lots() };
-    out.send(trade.now_ns, Response { slot, ahead, message: Message::Fill(fill) })
+    out.send(trade.ts_ns, Response { slot, ahead, message: Message::Fill(fill) })
 }

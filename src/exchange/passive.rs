@@ -16,15 +16,14 @@ use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, UNDEF_TIME};
 type Lots = [u32; WORLDS];
 
 impl Exchange {
-    /// A valid print: fills own orders that it went through, then those at its price beyond their queue.
+    /// A valid print on the passive sides (buys, sells): fills own orders that it went through, then those at its price beyond their queue.
     pub(super) fn on_trade(
         &mut self,
-        market: &Market<'_>,
         event: &Event,
+        [buy, sell]: [bool; 2],
         out: &mut Outbox,
     ) -> Result<(), Fault> {
         let mut evidence = [i64::from(event.trade_qty) * LOT; WORLDS];
-        let (buy, sell) = passive_sides(event, self.book(market, event.instrument));
         if sell {
             self.fill_printed(event, Side::Sell, &mut evidence, out)?;
         }
@@ -53,12 +52,13 @@ impl Exchange {
             }
             let mut lots: Lots = [0; WORLDS];
             if order.price == event.trade_price {
-                order.queue.note_print(&self.rules, ts_ns, event.trade_qty);
+                let own = order.own_printed.min(event.trade_qty);
+                order.own_printed -= own;
+                order.queue.note_print(&self.rules, ts_ns, event.trade_qty - own);
                 for (world, lots) in lots.iter_mut().enumerate() {
-                    let waits = order.queue.waits(&self.rules, world);
-                    *lots = meet(order, world, waits, &mut evidence[world], &mut passed[world]);
+                    *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
-                self.fill_resting(slot, lots, Evidence::At, [ts_ns; 2], out)?;
+                self.fill_resting(slot, lots, Evidence::At, ts_ns, out)?;
             } else {
                 for (world, lots) in lots.iter_mut().enumerate() {
                     let leaves = order.leaves_in(world);
@@ -68,7 +68,7 @@ impl Exchange {
                     };
                     spend(&mut evidence[world], *lots);
                 }
-                self.fill_resting(slot, lots, Evidence::Through, [ts_ns; 2], out)?;
+                self.fill_resting(slot, lots, Evidence::Through, ts_ns, out)?;
             }
             slot = next;
         }
@@ -91,7 +91,7 @@ impl Exchange {
             }
         }
         for side in [Side::Buy, Side::Sell] {
-            self.move_queues(&book, side, depth_max, out)?;
+            self.move_queues(&book, side, depth_max);
             if self.config.crossed != CrossedFills::Never {
                 self.fill_crossed(&book, side, out)?;
             }
@@ -99,41 +99,14 @@ impl Exchange {
         Ok(())
     }
 
-    fn move_queues(
-        &mut self,
-        book: &Book<'_>,
-        side: Side,
-        depth_max: u8,
-        out: &mut Outbox,
-    ) -> Result<(), Fault> {
-        let ts_ns = book.event.ts_exch_ns;
-        // Own lots that this book's verdict gave to orders ahead at the same price.
-        let (mut own, mut own_price) = ([0; WORLDS], None);
+    fn move_queues(&mut self, book: &Book<'_>, side: Side, depth_max: u8) {
         let mut slot = self.orders.first(book.event.instrument, side);
         while slot != NO_SLOT {
-            let next = self.orders.after(slot);
             let order = self.orders.get_mut(slot);
             let state = book.state(side, order.price, depth_max).without(order.own_shown);
-            order.queue.on_book(&self.rules, ts_ns, state);
-            if order.queue.is_joining {
-                if own_price.replace(order.price) != Some(order.price) {
-                    own = [0; WORLDS];
-                }
-                order.queue.joined(&self.rules, ts_ns);
-                let mut lots: Lots = [0; WORLDS];
-                for (world, lots) in lots.iter_mut().enumerate() {
-                    let short = -order.queue.ahead[world].min(0);
-                    order.queue.ahead[world] += short;
-                    *lots = nearest(short - own[world]).min(order.leaves_in(world));
-                    own[world] += i64::from(*lots) * LOT;
-                }
-                // It traded when the print came; that it was ours is known now.
-                let ts_print_ns = order.queue.ts_print_ns;
-                self.fill_resting(slot, lots, Evidence::At, [ts_print_ns, ts_ns], out)?;
-            }
-            slot = next;
+            order.queue.on_book(&self.rules, book.event.ts_exch_ns, state);
+            slot = self.orders.after(slot);
         }
-        Ok(())
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
@@ -169,20 +142,20 @@ impl Exchange {
                     }
                 }
             }
-            self.fill_resting(slot, lots, Evidence::Crossed, [ts_ns; 2], out)?;
+            self.fill_resting(slot, lots, Evidence::Crossed, ts_ns, out)?;
             slot = next;
         }
         Ok(())
     }
 
     /// Fills a resting order by `lots` in each world; one that is filled whole leaves, or stays as a ghost for as long as
-    /// another world has not filled it. `ts_ns`: when it traded, and when that is known.
+    /// another world has not filled it.
     fn fill_resting(
         &mut self,
         slot: u32,
         lots: Lots,
         evidence: Evidence,
-        [ts_ns, now_ns]: [i64; 2],
+        ts_ns: i64,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
         if lots == [0; WORLDS] {
@@ -199,14 +172,13 @@ impl Exchange {
             }
         }
         if lots[fills_in] > 0 {
-            let mut trade = Trade::new(order.price, lots[fills_in], evidence, ts_ns);
-            trade.now_ns = now_ns;
+            let trade = Trade::new(order.price, lots[fills_in], evidence, ts_ns);
             fill(order, slot, trade, out)?;
         }
         if order.is_done() {
-            self.retire(slot, now_ns, out)
+            self.retire(slot, ts_ns, out)
         } else if order.leaves() == 0 && !self.orders.is_ghost(slot) {
-            self.haunt(slot, now_ns, out)
+            self.haunt(slot, ts_ns, out)
         } else {
             Ok(())
         }
@@ -227,13 +199,7 @@ impl Exchange {
 }
 
 /// What a print at the order's price means for it in one world: the queue ahead trades first, then the order.
-fn meet(
-    order: &mut Resting,
-    world: usize,
-    waits: bool,
-    evidence: &mut i64,
-    passed: &mut i64,
-) -> u32 {
+fn meet(order: &mut Resting, world: usize, evidence: &mut i64, passed: &mut i64) -> u32 {
     let leaves = order.leaves_in(world);
     let ahead = &mut order.queue.ahead[world];
     if leaves == 0 {
@@ -242,10 +208,6 @@ fn meet(
     if *ahead == AHEAD_UNKNOWN {
         *passed += *evidence;
         *evidence = 0;
-        return 0;
-    }
-    if waits {
-        *ahead -= *evidence + *passed;
         return 0;
     }
     let consumed = (*ahead - *passed).clamp(0, *evidence);
@@ -271,16 +233,16 @@ fn nearest(parts: i64) -> u32 {
     u32::try_from((parts + LOT / 2).div_euclid(LOT)).unwrap_or(0)
 }
 
-/// Which sides a print may fill: (buys, sells). An unknown aggressor is inferred from the last valid book, not from
+/// Which sides a print may fill: buys, sells. An unknown aggressor is inferred from the last valid book, not from
 /// whatever is displayed, and inside the spread either side may have been hit; the print's quantity is spent once
 /// all the same.
-fn passive_sides(event: &Event, book: Option<Book<'_>>) -> (bool, bool) {
+pub(super) fn passive_sides(event: &Event, book: Option<Book<'_>>) -> [bool; 2] {
     let touch = |side| book.and_then(|book| book.level(side, 0)).map(|(price, _)| price);
     match event.aggressor {
-        1 => (false, true),
-        -1 => (true, false),
-        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => (false, true),
-        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => (true, false),
-        _ => (true, true),
+        1 => [false, true],
+        -1 => [true, false],
+        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => [false, true],
+        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => [true, false],
+        _ => [true, true],
     }
 }

@@ -1,19 +1,16 @@
 //! The queue ahead of one resting order: three estimates over one ledger of what happened at its price.
 //!
 //! Invariants: `optimistic <= model <= pessimistic`, always. A trade and the drop of depth that it causes count once,
-//! whichever is seen first (law 5): a drop is held for the netting window before it is called a cancel, a print is
-//! remembered as long before it is called older than the book. So the advance over a window is at most
-//! max(traded, dropped). An order behind a queue of unknown length keeps its place (law 4). Lots are counted in
+//! whichever is seen first (law 5): prints are remembered for the netting window, and a drop that they explain moves
+//! nobody; any other drop is a cancel at once, and is remembered with the advance that it gave, which a print within the
+//! window that explains it takes back. So the advance over a window is at most max(traded, dropped), and no order waits
+//! out a window to learn what the book already says. An order behind a queue of unknown length keeps its place (law 4). Lots are counted in
 //! 2^-20 parts; arithmetic is integer, but for the split of cancels, which uses + - * / of `f64` and a bundled
 //! logarithm alone, so every machine gets the same bits. Cost: O(1) a print and a book, nothing allocated.
-//!
-//! Hindsight (law 3): an estimate whose join looks at the next book decides nothing until that book is there; what it
-//! then decides about the prints in between is told then.
 
 use super::advance::cancelled_ahead;
-use super::config::{ExchangeConfig, Join, QueueModel};
+use super::config::{ExchangeConfig, Join, Netting, QueueModel};
 use crate::book::LevelState;
-use crate::wire::UNDEF_TIME;
 
 /// One lot, in the parts that queues are counted in.
 pub const LOT: i64 = 1 << 20;
@@ -61,8 +58,8 @@ impl Recent {
 pub struct QueueRules {
     /// Models, from the longest queue to the shortest: see [`super::config::Estimate`].
     pub worlds: [QueueModel; WORLDS],
-    /// Netting window, ns.
-    pub netting_ns: i64,
+    /// Netting window.
+    pub netting: Netting,
 }
 
 impl QueueRules {
@@ -70,7 +67,7 @@ impl QueueRules {
     pub fn new(config: &ExchangeConfig) -> Self {
         QueueRules {
             worlds: [QueueModel::PESSIMISTIC, config.queue, QueueModel::OPTIMISTIC],
-            netting_ns: config.netting_ns,
+            netting: config.netting,
         }
     }
 }
@@ -78,25 +75,25 @@ impl QueueRules {
 /// The queue ahead of one order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Queue {
-    /// Lots of others ahead, in parts of [`LOT`], by world; [`AHEAD_UNKNOWN`]. Below zero only while joining.
+    /// Lots of others ahead, in parts of [`LOT`], by world; [`AHEAD_UNKNOWN`].
     pub ahead: [i64; WORLDS],
     /// Lots of others displayed at the price when it was last in view.
     shown: u32,
     /// Whether the last book showed the price.
     is_known: bool,
     /// Whether no book came since the order did.
-    pub is_joining: bool,
+    is_joining: bool,
     /// Printed at the price, and not yet seen to leave the book.
     traded: Recent,
     /// Left the book, and not yet seen to trade.
     dropped: Recent,
+    /// Advance that `dropped` gave in each world, in parts of [`LOT`]; at most all of it.
+    credit: [i64; WORLDS],
     /// First instant of the next stretch of the netting window, ns.
     stretch_end_ns: i64,
     /// Book in force on arrival, and arrival, ns.
     ts_book_ns: i64,
     ts_join_ns: i64,
-    /// Last print at the price, ns.
-    pub ts_print_ns: i64,
 }
 
 impl Queue {
@@ -108,22 +105,30 @@ impl Queue {
         is_joining: false,
         traded: Recent { current: 0, previous: 0 },
         dropped: Recent { current: 0, previous: 0 },
+        credit: [0; WORLDS],
         stretch_end_ns: i64::MIN,
         ts_book_ns: 0,
         ts_join_ns: 0,
-        ts_print_ns: UNDEF_TIME,
     };
 
-    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows `state` at its price.
-    pub fn join(state: LevelState, ts_book_ns: i64, now_ns: i64) -> Self {
-        let (ahead, shown, is_known) = match state {
-            LevelState::Known(qty) => (lots(qty), qty, true),
-            LevelState::Empty => (0, 0, true),
-            LevelState::Unknown => (AHEAD_UNKNOWN, 0, false),
+    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows `state` at its price, and
+    /// prints have left `left` of that. The longest queue takes what printed to be filled up again. Out of view the model
+    /// assumes `unseen`, in parts of [`LOT`], or [`AHEAD_UNKNOWN`].
+    pub fn join(
+        state: LevelState,
+        left: LevelState,
+        unseen: i64,
+        ts_book_ns: i64,
+        now_ns: i64,
+    ) -> Self {
+        let qty = |state| if let LevelState::Known(qty) = state { qty } else { 0 };
+        let (ahead, is_known) = match left {
+            LevelState::Unknown => ([AHEAD_UNKNOWN, unseen, 0], false),
+            _ => ([state, left, left].map(|state| lots(qty(state))), true),
         };
         Queue {
-            ahead: [ahead; WORLDS],
-            shown,
+            ahead,
+            shown: qty(left),
             is_known,
             is_joining: true,
             ts_book_ns,
@@ -132,17 +137,21 @@ impl Queue {
         }
     }
 
-    /// Whether world `world` must wait for the next book before it can say who trades.
-    pub fn waits(&self, rules: &QueueRules, world: usize) -> bool {
-        self.is_joining && rules.worlds[world].join != Join::Displayed
-    }
-
-    /// Takes a print of `qty` lots at the price into the ledger; the advance is the caller's, who knows the evidence.
+    /// Takes a print of `qty` lots at the price into the ledger, and lengthens the queues by the advance that its drop
+    /// gave before it: the print will shorten them by all of it. The advance is the caller's, who knows the evidence.
     pub fn note_print(&mut self, rules: &QueueRules, now_ns: i64, qty: u32) {
         self.age(rules, now_ns);
-        self.ts_print_ns = now_ns;
-        let left_before = self.dropped.take(qty);
-        self.traded.add(qty - left_before);
+        let before = self.dropped.total();
+        let seen = self.dropped.take(qty);
+        self.traded.add(qty - seen);
+        for (ahead, credit) in self.ahead.iter_mut().zip(&mut self.credit) {
+            let back = part_of(*credit, seen, before);
+            *credit -= back;
+            if *ahead != AHEAD_UNKNOWN {
+                *ahead += back;
+            }
+        }
+        self.order();
     }
 
     /// Takes a valid book that shows `state` at the price, own lots taken off.
@@ -161,24 +170,36 @@ impl Queue {
             // It is back. Who is ahead was ahead before, and is displayed now.
             self.is_known = true;
             (self.traded, self.dropped) = (Recent::default(), Recent::default());
+            self.credit = [0; WORLDS];
             self.shown = shown;
-            return self.cap();
+            self.cap();
+            if self.is_joining {
+                self.joined(rules, now_ns);
+            }
+            return;
         }
-        let before = self.shown;
+        let (before, ahead_before) = (self.shown, self.ahead);
         self.shown = shown;
-        if shown < before {
-            let drop = before - shown;
-            let left = drop - self.traded.take(drop);
-            if rules.netting_ns == 0 {
-                self.cancel(rules, left, before);
-            } else {
-                self.dropped.add(left);
+        let drop = before.saturating_sub(shown);
+        let left = drop - self.traded.take(drop);
+        self.cancel(rules, left, before);
+        self.cap();
+        if self.is_joining {
+            self.joined(rules, now_ns);
+        }
+        if !matches!(rules.netting, Netting::Window(_)) {
+            (self.traded, self.dropped) = (Recent::default(), Recent::default());
+            self.credit = [0; WORLDS];
+        }
+        if rules.netting == Netting::TradeFirst || left == 0 {
+            return;
+        }
+        self.dropped.add(left);
+        for (world, credit) in self.credit.iter_mut().enumerate() {
+            if ahead_before[world] != AHEAD_UNKNOWN {
+                *credit += (ahead_before[world] - self.ahead[world]).clamp(0, lots(left));
             }
         }
-        if rules.netting_ns == 0 {
-            self.traded = Recent::default();
-        }
-        self.cap();
     }
 
     /// The venue cleared its book: the price is out of view.
@@ -194,38 +215,31 @@ impl Queue {
         })
     }
 
-    /// Ends the wait for the first book after the arrival, which has been taken in: the worlds that waited learn how
-    /// much of what came up is ahead. One that is left below zero by as much was short of queue: so many lots printed
-    /// at the price were the order's own.
-    pub fn joined(&mut self, rules: &QueueRules, ts_book_ns: i64) {
+    /// Takes in what the first book after the arrival, which has been taken in, says about the queue on arrival: of the
+    /// lots that came up at the price since the book before, a share was there first.
+    fn joined(&mut self, rules: &QueueRules, ts_book_ns: i64) {
         self.is_joining = false;
-        self.traded = Recent::default(); // The first book after them shows what they left.
-        for (world, ahead) in self.ahead.iter_mut().enumerate() {
-            let share =
-                self::share(rules.worlds[world].join, self.ts_book_ns, self.ts_join_ns, ts_book_ns);
-            let came_up = lots(self.shown).saturating_sub(*ahead);
-            if !self.is_known && share > 0 {
-                *ahead = (*ahead).max(0); // The book says nothing: no fill rests on it.
-            } else if self.is_known && came_up > 0 {
-                *ahead += part(came_up, share);
-            }
+        for (model, ahead) in rules.worlds.iter().zip(&mut self.ahead) {
+            let share = share(model.join, self.ts_book_ns, self.ts_join_ns, ts_book_ns);
+            let came_up = lots(self.shown).saturating_sub(*ahead).max(0);
+            *ahead += part(came_up, share);
         }
         self.order();
     }
 
-    /// Lets what is older than the netting window go: drops that no print came for were cancels.
+    /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
     fn age(&mut self, rules: &QueueRules, now_ns: i64) {
-        if now_ns < self.stretch_end_ns || rules.netting_ns == 0 {
+        let Netting::Window(window_ns) = rules.netting else { return };
+        if now_ns < self.stretch_end_ns {
             return;
         }
-        let all = now_ns.saturating_sub(self.stretch_end_ns) >= rules.netting_ns;
-        self.stretch_end_ns = now_ns - now_ns.rem_euclid(rules.netting_ns) + rules.netting_ns;
+        let all = now_ns.saturating_sub(self.stretch_end_ns) >= window_ns;
+        self.stretch_end_ns = now_ns - now_ns.rem_euclid(window_ns) + window_ns;
         self.traded.expire(all);
-        let level = self.shown.saturating_add(self.dropped.total());
+        let before = self.dropped.total();
         let cancelled = self.dropped.expire(all);
-        if cancelled > 0 {
-            self.cancel(rules, cancelled, level);
-            self.cap();
+        for credit in &mut self.credit {
+            *credit -= part_of(*credit, cancelled, before);
         }
     }
 
@@ -235,8 +249,7 @@ impl Queue {
             return;
         }
         for (model, ahead) in rules.worlds.iter().zip(&mut self.ahead) {
-            // Below zero the order waits for a book to judge it: nobody ahead is left to cancel.
-            if *ahead != AHEAD_UNKNOWN && *ahead > 0 {
+            if *ahead != AHEAD_UNKNOWN {
                 *ahead -=
                     cancelled_ahead(model.advance, *ahead, lots(level), lots(qty)).min(*ahead);
             }
@@ -244,21 +257,19 @@ impl Queue {
         self.order();
     }
 
-    /// Nobody is ahead who is not displayed, or was until the drops that are still held.
+    /// Nobody is ahead who is not displayed.
     fn cap(&mut self) {
-        let most = lots(self.shown.saturating_add(self.dropped.total()));
+        let most = lots(self.shown);
         for ahead in &mut self.ahead {
             *ahead = (*ahead).min(most);
         }
     }
 
-    /// Keeps the model between the ends. While it waits for a book, prints have not been judged alike in all worlds.
+    /// Keeps the model between the ends.
     fn order(&mut self) {
-        if !self.is_joining {
-            let [pessimistic, model, optimistic] = self.ahead;
-            let longest = pessimistic.max(optimistic);
-            self.ahead = [longest, model.clamp(optimistic, longest), optimistic];
-        }
+        let [pessimistic, model, optimistic] = self.ahead;
+        let longest = pessimistic.max(optimistic);
+        self.ahead = [longest, model.clamp(optimistic, longest), optimistic];
     }
 }
 
@@ -278,6 +289,11 @@ fn share(join: Join, ts_before_ns: i64, ts_join_ns: i64, ts_after_ns: i64) -> i6
 
 fn lots(qty: u32) -> i64 {
     i64::from(qty) * LOT
+}
+
+/// `x * qty / all`.
+fn part_of(x: i64, qty: u32, all: u32) -> i64 {
+    (i128::from(x) * i128::from(qty) / i128::from(all.max(1))) as i64
 }
 
 fn part(x: i64, share: i64) -> i64 {

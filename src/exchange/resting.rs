@@ -30,6 +30,8 @@ pub struct Resting {
     pub fills_in: u8,
     /// Lots of the order itself that the displayed books contain: 0 but for shadows of recorded orders.
     pub own_shown: u32,
+    /// Lots of the order itself among the next prints at its price: 0 but for such shadows.
+    pub own_printed: u32,
     /// Its queue, while it rests.
     pub queue: Queue,
     /// When it joined the queue, ns; `UNDEF_TIME` until then.
@@ -62,6 +64,7 @@ impl Resting {
         filled: [0; WORLDS],
         fills_in: 0,
         own_shown: 0,
+        own_printed: 0,
         queue: Queue::NONE,
         ts_join_ns: UNDEF_TIME,
         ts_first_ns: [UNDEF_TIME; WORLDS],
@@ -109,7 +112,7 @@ impl Resting {
 }
 
 /// Every slot of a lane, and the list heads of every (instrument, side).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RestingOrders {
     slots: Box<[Resting]>,
     best: Box<[[u32; 2]]>,
@@ -139,6 +142,11 @@ impl RestingOrders {
     /// Whether the slot holds this very order.
     pub fn is_live(&self, slot: u32, order_id: u64) -> bool {
         self.slots.get(slot as usize).is_some_and(|order| order.order_id == order_id)
+    }
+
+    /// The slot of an order, live or ghost. O(slots).
+    pub fn find(&self, order_id: u64) -> Option<u32> {
+        self.slots.iter().position(|order| order.order_id == order_id).map(|slot| slot as u32)
     }
 
     /// Whether the slot is a ghost's.

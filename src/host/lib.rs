@@ -1,6 +1,7 @@
 //! # bt-host: runs btcore backtests from a config
 #![deny(missing_docs)]
 
+pub mod calibrate;
 pub mod config;
 pub mod demo;
 pub mod output;

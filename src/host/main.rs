@@ -4,6 +4,7 @@
 //! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed; 130, 143 stopped by a
 //! signal.
 
+use bt_host::calibrate::{self, Fit, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
 use bt_host::output::{invocation, summary, table};
@@ -34,6 +35,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Run a synthetic session through the example market maker; needs nothing but this program.
     Demo(DemoArgs),
+    /// Replay real orders as shadows and tell how far each queue model is from what became of them.
+    Calibrate(CalibrateArgs),
     /// Print a schema.
     Schema {
         /// Which one.
@@ -104,6 +107,26 @@ struct ValidateArgs {
 }
 
 #[derive(Args)]
+struct CalibrateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Real orders and what became of them, Parquet: symbol, side, price_scaled, qty, add_ts, end_ts, filled_qty,
+    /// first_fill_ts, and optionally add_after_seq_no, queue_ahead_qty.
+    #[arg(long, value_name = "FILE.parquet")]
+    orders: PathBuf,
+    /// Fit the model to `all` orders, to the `first-half` and report the second, or take it from a FILE that
+    /// --save has written.
+    #[arg(long, value_name = "all|first-half|FILE")]
+    fit: Option<String>,
+    /// Write the fitted model here: the `queue` of a lane's `exchange`.
+    #[arg(long, value_name = "FILE", requires = "fit")]
+    save: Option<PathBuf>,
+    /// Print JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct DemoArgs {
     #[command(flatten)]
     output: OutputArgs,
@@ -146,6 +169,7 @@ fn main() -> ExitCode {
                 Err(faults) => invalid(&faults),
             }
         }
+        Command::Calibrate(args) => calibrate(&args),
         Command::Schema { what: SchemaOf::Config } => {
             println!("{:#}", config::schema::document());
             ExitCode::SUCCESS
@@ -200,6 +224,34 @@ fn validate(config: &Config) -> ExitCode {
             ExitCode::from(errors.first().map_or(1, RunError::exit_code))
         }
     }
+}
+
+fn calibrate(args: &CalibrateArgs) -> ExitCode {
+    let fit = match args.fit.as_deref() {
+        None => Ok(Fit::None),
+        Some("all") => Ok(Fit::All),
+        Some("first-half") => Ok(Fit::FirstHalf),
+        Some(file) => config::load_queue(file.as_ref()).map(Fit::Model),
+    };
+    let (config, fit) = match (args.config.load(None), fit) {
+        (Ok(config), Ok(fit)) => (config, fit),
+        (Err(faults), _) | (_, Err(faults)) => return invalid(&faults),
+    };
+    let done = match calibrate::fills(&config, &args.orders, fit) {
+        Ok(done) => done,
+        Err(error) => return failed(&error),
+    };
+    if let (Some(path), Some(queue)) = (&args.save, &done.fitted)
+        && let Err(error) = report::write_model(path, queue)
+    {
+        return failed(&error.into());
+    }
+    if args.json {
+        println!("{:#}", report::document(&done));
+    } else {
+        print!("{}", report::table(&done));
+    }
+    ExitCode::SUCCESS
 }
 
 fn invalid(faults: &Faults) -> ExitCode {

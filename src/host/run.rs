@@ -16,10 +16,11 @@ use crate::output::{OutputError, clickhouse, dir, summary, tables};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
 use crate::signal;
-use crate::source::{self, Chunk, RowSource, SourceError};
-use btcore::engine::{Fault, Need, Replay, Rows, StrategySlot};
+use crate::source::pending::{FeedError, Pending};
+use crate::source::{self, RowSource, SourceError};
+use btcore::engine::{Fault, Need, Replay, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::{QueueRow, Status, kind};
+use btcore::wire::{QueueRow, Status};
 use btcore_ffi::CStrategy;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -62,6 +63,15 @@ pub enum RunError {
     /// The core panicked; its message is on standard error.
     #[error("the simulation panicked: {0}. This is a bug in btcore; nothing was written")]
     Panic(String),
+}
+
+impl From<FeedError> for RunError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Source(error) => RunError::Source(error),
+            FeedError::Fault(fault) => RunError::Core(fault),
+        }
+    }
 }
 
 impl RunError {
@@ -241,47 +251,9 @@ fn drive(
             Need::Rows(stream) => {
                 let (rows, ts_ns) = replay.progress();
                 progress.tell(rows, rows_total, ts_ns);
-                chunks[stream].feed(replay, stream, sources[stream].as_mut())?;
+                chunks[stream].feed(replay, stream, sources[stream].as_mut(), |_| {})?;
             }
         }
-    }
-}
-
-/// The chunk of a stream, and how much of it the replay has taken.
-#[derive(Default)]
-struct Pending {
-    chunk: Chunk,
-    rows_taken: usize,
-    books_taken: usize,
-}
-
-impl Pending {
-    fn feed(
-        &mut self,
-        replay: &mut Replay<CStrategy>,
-        stream: usize,
-        source: &mut dyn RowSource,
-    ) -> Result<(), RunError> {
-        if self.rows_taken == self.chunk.events.len() {
-            (self.rows_taken, self.books_taken) = (0, 0);
-            if !source.next_chunk(&mut self.chunk)? {
-                replay.close(stream);
-                return Ok(());
-            }
-        }
-        let rest = &self.chunk.events[self.rows_taken..];
-        let rows = Rows {
-            events: rest,
-            depths: &self.chunk.depths[self.books_taken..],
-            seqs: &self.chunk.seqs[self.rows_taken..],
-        };
-        let taken = replay.push(stream, rows).map_err(|fault| Fault {
-            status: fault.status,
-            message: format!("{}: {}", source.describe(), fault.message),
-        })?;
-        self.books_taken += rest[..taken].iter().filter(|e| e.kind == kind::BOOK).count();
-        self.rows_taken += taken;
-        Ok(())
     }
 }
 

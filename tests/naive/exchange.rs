@@ -69,6 +69,8 @@ pub struct Naive {
     book: Option<[Levels; 2]>,
     /// Lots used up and size last shown, by (side of the book, price).
     used: BTreeMap<(usize, i64), (u32, u32)>,
+    /// Prints since that book: side of the resting orders, price, lots.
+    printed: Vec<(Side, i64, u32)>,
     joined: u64,
     answers: Vec<Answer>,
 }
@@ -108,6 +110,7 @@ impl Naive {
             resting: Vec::new(),
             book: None,
             used: BTreeMap::new(),
+            printed: Vec::new(),
             joined: 0,
             answers: Vec::new(),
         };
@@ -133,6 +136,7 @@ impl Naive {
                 }
                 1 if closed_ns != Some(at_ns) => {
                     naive.book = None;
+                    naive.printed.clear();
                     naive.used.clear();
                 }
                 1 => {}
@@ -217,6 +221,7 @@ impl Naive {
             return;
         }
         self.book = Some([bids, asks]);
+        self.printed.clear();
         let mut used = std::mem::take(&mut self.used);
         used.retain(|(side, price), (used, shown)| {
             let side = if *side == 0 { Side::Buy } else { Side::Sell };
@@ -282,6 +287,9 @@ impl Naive {
         let mut lots = e.trade_qty;
         for (side, hit) in [(Side::Sell, is_buy), (Side::Buy, is_sell)] {
             let queue = if hit { self.queue(side) } else { vec![] };
+            if hit {
+                self.printed.push((side, e.trade_price, e.trade_qty));
+            }
             for id in &queue {
                 let order = *self.find(*id);
                 let is_through =
@@ -440,6 +448,19 @@ impl Naive {
             Some(State::Known(qty)) => Some(qty),
             Some(State::Empty) => Some(0),
         };
+        // A print takes the lots displayed at its price, and everything better than it.
+        for (side, price, qty) in &self.printed {
+            let is_through = reaches(*side, order.price, *price) && order.price != *price;
+            if *side == order.side && self.book.is_some() {
+                match order.ahead {
+                    _ if is_through => order.ahead = Some(0),
+                    Some(ahead) if order.price == *price => {
+                        order.ahead = Some(ahead.saturating_sub(*qty));
+                    }
+                    _ => {}
+                }
+            }
+        }
         self.joined += 1;
         order.joined = self.joined;
         self.resting.push(order);

@@ -62,6 +62,8 @@ pub struct NaiveExchange {
     orders: Vec<Order>,
     /// What we used of the displayed size: (side, price) to (used, displayed when we last looked).
     used: BTreeMap<(NaiveSide, i64), (u32, u32)>,
+    /// What printed since the book: side of the resting orders, price, lots.
+    printed: Vec<(NaiveSide, i64, u32)>,
     arrivals: u64,
     pub fills: Vec<NaiveFill>,
 }
@@ -95,10 +97,22 @@ impl NaiveExchange {
             }
         }
         if leaves > 0 && rests {
-            let ahead = self.book.as_ref().and_then(|b| b.size(side, price, self.depth_max));
+            let shown = self.book.as_ref().and_then(|b| b.size(side, price, self.depth_max));
+            let ahead = if self.book.is_some() { self.unprinted(side, price, shown) } else { None };
             self.arrivals += 1;
             self.orders.push(Order { id, side, price, leaves, ahead, arrival: self.arrivals });
         }
+    }
+
+    /// What is left of `shown` after the prints since the book: a print takes everything better than its price first.
+    fn unprinted(&self, side: NaiveSide, price: i64, shown: Option<u32>) -> Option<u32> {
+        let mine = || self.printed.iter().filter(|(hit, _, _)| *hit == side);
+        let worse = |at: i64| if side == Buy { at < price } else { at > price };
+        if mine().any(|(_, at, _)| worse(*at)) {
+            return Some(0);
+        }
+        let here: u32 = mine().filter(|(_, at, _)| *at == price).map(|(_, _, qty)| qty).sum();
+        shown.map(|shown| shown.saturating_sub(here))
     }
 
     /// A cancel arrives.
@@ -130,6 +144,7 @@ impl NaiveExchange {
     /// A valid book is displayed.
     pub fn book(&mut self, book: NaiveBook) {
         let depth_max = self.depth_max;
+        self.printed.clear();
         self.used.retain(|(side, price), (used, seen)| match book.size(*side, *price, depth_max) {
             None => true,
             Some(0) => false,
@@ -170,6 +185,7 @@ impl NaiveExchange {
     /// A valid print. `aggressor` is 1 or -1.
     pub fn trade(&mut self, price: i64, qty: u32, aggressor: i8) {
         let side = if aggressor == 1 { Sell } else { Buy };
+        self.printed.push((side, price, qty));
         let mut volume = qty;
         let mut gone = 0;
         for id in self.ranked(side) {

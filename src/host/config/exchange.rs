@@ -7,8 +7,8 @@ use super::reader::Cursor;
 use super::scalar::decimal_text;
 use super::tree::Value as Tree;
 use btcore::exchange::{
-    Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, LOT, OwnCross, QueueModel,
-    Replenish, Slippage, ThroughFills,
+    Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, LOT, Netting, OwnCross,
+    QueueModel, Replenish, Slippage, ThroughFills, Unseen,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +23,16 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
     let estimate = map.get("estimate").map_or(Some(default.estimate), |at| {
         at.choice(&Estimate::ALL.map(|estimate| (estimate.name(), estimate)))
     });
-    let netting =
-        map.get("netting").map_or(Some(default.netting_ns), |at| at.duration(0..=MINUTE_NS));
+    let netting = map.get("netting").map_or(Some(default.netting), |at| {
+        tagged(
+            &at,
+            &[("trade_first", Netting::TradeFirst), ("next_book", Netting::NextBook)],
+            &[("window", &|at| Some(Netting::Window(at.duration(1..=MINUTE_NS)?)))],
+        )
+    });
+    let unseen = map.get("unseen").map_or(Some(default.unseen), |at| {
+        at.choice(&[("wait", Unseen::Wait), ("mean", Unseen::Mean)])
+    });
     let crossed = map.get("crossed_fills").map_or(Some(default.crossed), |at| {
         at.choice(&[
             ("never", CrossedFills::Never),
@@ -51,7 +59,8 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
     Some(ExchangeConfig {
         queue: queue?,
         estimate: estimate?,
-        netting_ns: netting?,
+        netting: netting?,
+        unseen: unseen?,
         crossed: crossed?,
         through: through?,
         replenish: taken?,
@@ -63,7 +72,8 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
     })
 }
 
-fn read_queue(at: &Cursor<'_>, default: QueueModel) -> Option<QueueModel> {
+/// Reads the queue model.
+pub fn read_queue(at: &Cursor<'_>, default: QueueModel) -> Option<QueueModel> {
     let map = at.map()?;
     let join = map.get("join").map_or(Some(default.join), |at| {
         tagged(
@@ -198,25 +208,7 @@ fn positive(at: &Cursor<'_>) -> Option<u64> {
 
 /// The same with every value stated.
 pub fn effective(config: &ExchangeConfig) -> Value {
-    let parts = |parts: i64| json!(parts as f64 / LOT as f64);
     let ticks = |ticks_e6: u64| json!(decimal_text(i128::from(ticks_e6), 6));
-    let join = match config.queue.join {
-        Join::Displayed => json!("displayed"),
-        Join::NextBook => json!("next_book"),
-        Join::Proportional => json!("proportional"),
-        Join::Share(share) => json!({ "share": parts(share) }),
-    };
-    let advance = match config.queue.advance {
-        Advance::RiskAverse => json!("risk_averse"),
-        Advance::ProRata => json!("pro_rata"),
-        Advance::FrontOptimistic => json!("front_optimistic"),
-        Advance::Log => json!("log"),
-        Advance::Log2 => json!("log2"),
-        Advance::Power(n) => json!({ "power": n }),
-        Advance::Power2(n) => json!({ "power2": n }),
-        Advance::Power3(n) => json!({ "power3": n }),
-        Advance::Part(part) => json!({ "part": parts(part) }),
-    };
     let taken = match config.replenish {
         Replenish::UntilReplenished => json!("until_replenished"),
         Replenish::NextBook => json!("next_book"),
@@ -235,6 +227,15 @@ pub fn effective(config: &ExchangeConfig) -> Value {
             json!({ "square_root": { "ticks": ticks(ticks_e6), "volume": volume } })
         }
     };
+    let netting = match config.netting {
+        Netting::TradeFirst => json!("trade_first"),
+        Netting::NextBook => json!("next_book"),
+        Netting::Window(ns) => json!({ "window_ns": ns }),
+    };
+    let unseen = match config.unseen {
+        Unseen::Wait => "wait",
+        Unseen::Mean => "mean",
+    };
     let crossed = match config.crossed {
         CrossedFills::Never => "never",
         CrossedFills::Volume => "volume",
@@ -250,9 +251,10 @@ pub fn effective(config: &ExchangeConfig) -> Value {
         OwnCross::CancelOld => "cancel_old",
     };
     json!({
-        "queue": { "join": join, "advance": advance },
+        "queue": effective_queue(&config.queue),
         "estimate": config.estimate.name(),
-        "netting_ns": config.netting_ns,
+        "netting": netting,
+        "unseen": unseen,
         "crossed_fills": crossed,
         "through_fills": through,
         "taken": taken,
@@ -262,4 +264,27 @@ pub fn effective(config: &ExchangeConfig) -> Value {
         "stale_ns": (config.stale_ns != i64::MAX).then_some(config.stale_ns),
         "ghosts": config.ghosts_max,
     })
+}
+
+/// The queue model alone.
+pub fn effective_queue(queue: &QueueModel) -> Value {
+    let parts = |parts: i64| json!(parts as f64 / LOT as f64);
+    let join = match queue.join {
+        Join::Displayed => json!("displayed"),
+        Join::NextBook => json!("next_book"),
+        Join::Proportional => json!("proportional"),
+        Join::Share(share) => json!({ "share": parts(share) }),
+    };
+    let advance = match queue.advance {
+        Advance::RiskAverse => json!("risk_averse"),
+        Advance::ProRata => json!("pro_rata"),
+        Advance::FrontOptimistic => json!("front_optimistic"),
+        Advance::Log => json!("log"),
+        Advance::Log2 => json!("log2"),
+        Advance::Power(n) => json!({ "power": n }),
+        Advance::Power2(n) => json!({ "power2": n }),
+        Advance::Power3(n) => json!({ "power3": n }),
+        Advance::Part(part) => json!({ "part": parts(part) }),
+    };
+    json!({ "join": join, "advance": advance })
 }

@@ -19,6 +19,7 @@ pub mod session;
 mod tests;
 pub mod tree;
 
+use btcore::exchange::{ExchangeConfig, QueueModel};
 use data::{DataSpec, Server};
 use fault::{Fault, Faults, SourceText};
 use instrument::InstrumentSpec;
@@ -88,16 +89,45 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Config, Faults> {
             let base = path.parent().unwrap_or(Path::new(""));
             parse(SourceText { name, text }, base, options).0
         }
-        Err(error) => Err(Faults {
-            sources: vec![SourceText { name, text: String::new() }],
-            sets: Vec::new(),
-            list: vec![Fault {
-                place: None,
-                path: String::new(),
-                message: format!("the config cannot be read: {error}"),
-                help: String::new(),
-            }],
-        }),
+        Err(error) => Err(unreadable(&name, &error)),
+    }
+}
+
+/// Reads the queue model that a fit has written.
+///
+/// # Errors
+/// Every fault of the file, with its place.
+pub fn load_queue(path: &Path) -> Result<QueueModel, Faults> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&name, &error))?;
+    let mut faults =
+        Faults { sources: vec![SourceText { name, text }], sets: Vec::new(), list: Vec::new() };
+    let tree = match tree::parse(&faults.sources[0].text, 0) {
+        Ok(tree) => tree,
+        Err(fault) => {
+            faults.list.push(syntax(fault));
+            return Err(faults);
+        }
+    };
+    let collector = Collector::default();
+    let queue = exchange::read_queue(
+        &Cursor::root(&tree, "queue", &collector),
+        ExchangeConfig::default().queue,
+    );
+    faults.list = collector.into_faults();
+    queue.filter(|_| faults.list.is_empty()).ok_or(faults)
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Faults {
+    Faults {
+        sources: vec![SourceText { name: name.to_owned(), text: String::new() }],
+        sets: Vec::new(),
+        list: vec![Fault {
+            place: None,
+            path: String::new(),
+            message: format!("cannot be read: {error}"),
+            help: String::new(),
+        }],
     }
 }
 

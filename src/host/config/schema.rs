@@ -312,8 +312,10 @@ shape! {
         queue: Option<Queue>,
         /// The estimate that fills. Default model.
         estimate: Option<Estimate>,
-        /// How long a trade and the drop of depth that it causes may be apart, 0 to 1m. Default 250ms.
-        netting: Option<Duration>,
+        /// How far a trade and the drop of depth that it causes may be apart. Default next_book.
+        netting: Option<Netting>,
+        /// What the model assumes ahead at a price out of view. Default mean.
+        unseen: Option<Unseen>,
         /// What opposite size displayed at or through a price is evidence for. Default volume.
         crossed_fills: Option<CrossedFills>,
         /// What a print through a price is evidence for. Default volume.
@@ -356,6 +358,12 @@ shape! {
         power3: Option<u32>,
         /// Share of the pro-rata advance, 0 to 1.
         part: Option<Decimal>,
+    }
+
+    /// A window.
+    struct NettingFigure {
+        /// Either comes first, and the other within this time, at most 1m.
+        window: Option<Duration>,
     }
 
     /// A half-life.
@@ -487,6 +495,8 @@ choices! {
     Join: JoinWord | JoinFigure,
     /// Who cancels.
     Advance: AdvanceWord | AdvanceFigure,
+    /// How far a trade and its drop of depth may be apart.
+    Netting: NettingWord | NettingFigure,
     /// When taken lots are there again.
     Taken: TakenWord | TakenFigure,
     /// What lies beyond the last displayed level.
@@ -502,6 +512,10 @@ words! {
     enum CrossedFills { Never, Volume, Full, }
     /// Evidence of a print through.
     enum ThroughFills { Volume, Full, }
+    /// Queues at prices out of view.
+    enum Unseen { Wait, Mean, }
+    /// How far a trade and its drop of depth may be apart.
+    enum NettingWord { TradeFirst, NextBook, }
     /// Own orders that would meet.
     enum OwnCross { Allow, CancelNew, CancelOld, }
     /// A join by name.

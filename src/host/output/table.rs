@@ -109,7 +109,7 @@ fn symbols(run: &RunResult) -> String {
 }
 
 /// Columns two spaces apart; the first is left-aligned, and so is the last when it holds units.
-fn aligned(rows: &[Vec<String>], units: bool) -> String {
+pub fn aligned(rows: &[Vec<String>], units: bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -135,7 +135,8 @@ fn aligned(rows: &[Vec<String>], units: bool) -> String {
     text
 }
 
-fn count(value: u64) -> String {
+/// A whole number with thousands separators.
+pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 

@@ -8,6 +8,7 @@ pub mod clickhouse;
 pub mod columns;
 pub mod decode;
 pub mod parquet;
+pub mod pending;
 pub mod synth;
 
 use crate::config::Config;

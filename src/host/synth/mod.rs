@@ -12,7 +12,7 @@ mod flow;
 pub mod parquet;
 pub mod profile;
 mod queues;
-mod rng;
+pub mod rng;
 mod rows;
 #[cfg(test)]
 mod tests;

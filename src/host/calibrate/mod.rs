@@ -1,0 +1,141 @@
+//! `bt-host calibrate`: how far the queue models are from what really happened to real orders.
+//!
+//! Every recorded order is placed as a *shadow*: an order of the same side, price and quantity that joins when the real
+//! one did, does not trade on arrival, shares no evidence with other shadows, and whose own lots are taken off the
+//! displayed books. What the models say of it is held against its real fate. Measures: see [`measure`].
+
+pub mod measure;
+pub mod orders;
+pub mod report;
+pub mod shadow;
+
+use crate::config::Config;
+use crate::run::RunError;
+use crate::source::SourceError;
+use btcore::exchange::{Advance, ExchangeConfig, Join, LOT, QueueModel};
+use measure::{Half, Scores};
+use orders::RealOrder;
+use std::path::Path;
+
+/// Where the parameters of the fitted model come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fit {
+    /// The config's model as it stands.
+    None,
+    /// All orders, which are then also the ones reported.
+    All,
+    /// The first half by time of joining; the second half is reported.
+    FirstHalf,
+    /// An earlier fit.
+    Model(QueueModel),
+}
+
+/// A model under test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Name in the report.
+    pub name: String,
+    /// The model.
+    pub queue: QueueModel,
+}
+
+/// What came out.
+#[derive(Clone, Debug)]
+pub struct Calibration {
+    /// Candidates, the config's own (or the fitted one) first.
+    pub candidates: Vec<Candidate>,
+    /// Their scores.
+    pub scores: Scores,
+    /// The fitted model, if one was fitted.
+    pub fitted: Option<QueueModel>,
+    /// Orders that the exchange would not take, and orders without a book.
+    pub refused: u64,
+}
+
+/// Plays the orders of a file against every model.
+///
+/// # Errors
+/// The file cannot be read, the config's data cannot, or no order lies within it.
+pub fn fills(config: &Config, orders: &Path, fit: Fit) -> Result<Calibration, RunError> {
+    let path = orders;
+    let orders = orders::read(path, config)?;
+    if orders.is_empty() {
+        let message = "holds no order of the config's symbols and span".to_owned();
+        return Err(SourceError::File { path: path.into(), message }.into());
+    }
+    let own = config.lanes[0].config.exchange;
+    let mut half = Half::All;
+    let mut fitted = None;
+    match fit {
+        Fit::None => {}
+        Fit::Model(queue) => fitted = Some(queue),
+        Fit::All | Fit::FirstHalf => {
+            if fit == Fit::FirstHalf {
+                half = Half::Second;
+            }
+            let learn = if fit == Fit::All { Half::All } else { Half::First };
+            fitted = Some(best_fit(config, &own, &orders, learn)?);
+        }
+    }
+    let mut candidates = standard();
+    let own_model = fitted.unwrap_or(own.queue);
+    let name = if fitted.is_some() { "fitted" } else { "model" };
+    candidates.insert(0, Candidate { name: name.into(), queue: own_model });
+    let models: Vec<ExchangeConfig> =
+        candidates.iter().map(|c| ExchangeConfig { queue: c.queue, ..own }).collect();
+    let played = shadow::play(config, &orders, &models)?;
+    let scores = measure::score(&orders, &played.outcomes, half, models.len());
+    Ok(Calibration { candidates, scores, fitted, refused: played.refused })
+}
+
+/// The models of the literature, by join and advance.
+fn standard() -> Vec<Candidate> {
+    let joins = [
+        ("displayed", Join::Displayed),
+        ("proportional", Join::Proportional),
+        ("next_book", Join::NextBook),
+    ];
+    let advances = [
+        ("risk_averse", Advance::RiskAverse),
+        ("power3", Advance::Power(3)),
+        ("power1", Advance::Power(1)),
+        ("log", Advance::Log),
+        ("pro_rata", Advance::ProRata),
+        ("front_optimistic", Advance::FrontOptimistic),
+    ];
+    let pairs = joins.iter().flat_map(|join| advances.iter().map(move |advance| (join, advance)));
+    pairs
+        // A power of one and pro-rata are one model; the former is named once, for whoever looks for it.
+        .filter(|((join, _), (advance, _))| *join == "displayed" || *advance != "pro_rata")
+        .map(|((join_name, join), (name, advance))| Candidate {
+            name: format!("{join_name}/{name}"),
+            queue: QueueModel { join: *join, advance: *advance },
+        })
+        .collect()
+}
+
+/// The model of two figures, the share of what came up that is ahead and the part of the pro-rata advance, that has the
+/// least sum of both Brier scores over `learn`.
+fn best_fit(
+    config: &Config,
+    own: &ExchangeConfig,
+    orders: &[RealOrder],
+    learn: Half,
+) -> Result<QueueModel, RunError> {
+    let figures = [0, LOT / 4, LOT / 2, 3 * LOT / 4, LOT];
+    let grid: Vec<QueueModel> = figures
+        .into_iter()
+        .flat_map(|share| {
+            figures
+                .map(|part| QueueModel { join: Join::Share(share), advance: Advance::Part(part) })
+        })
+        .collect();
+    let models: Vec<ExchangeConfig> =
+        grid.iter().map(|queue| ExchangeConfig { queue: *queue, ..*own }).collect();
+    let played = shadow::play(config, orders, &models)?;
+    let scores = measure::score(orders, &played.outcomes, learn, models.len());
+    let all = &scores.strata[0].models;
+    let sum = |index: usize| all[index].brier.value + all[index].brier_10s.value;
+    let best = (0..grid.len()).min_by(|a, b| sum(*a).total_cmp(&sum(*b))).unwrap_or(0);
+    Ok(grid[best])
+}
