@@ -68,5 +68,5 @@ pub fn profile_text(config: &Config) -> String {
     let mut builder = profile::Builder::new(recipe.tick_e6);
     synth.for_each(|row| builder.push(&row));
     let made = builder.finish(recipe.duration_ns());
-    profile::table(&made, &profile::TXF_APRIL_2026)
+    profile::table(("synthetic", &made), ("TXF", &profile::TXF_APRIL_2026))
 }

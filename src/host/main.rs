@@ -201,7 +201,7 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
         return ExitCode::SUCCESS;
     }
     if is_demo {
-        println!("The synthetic market (left) beside TXF as recorded on two days (right):\n");
+        println!("The synthetic market beside TXF as recorded on two days of April 2026:\n");
         println!("{}", demo::profile_text(config));
     }
     let dir = finished.dir.display().to_string();

@@ -49,10 +49,10 @@ pub fn render(run: &RunResult, speed: Speed, dir: &str) -> String {
 type Figure = (&'static str, &'static str, fn(&LaneResult) -> String);
 
 const FIGURES: [Figure; 19] = [
-    ("PnL", "money", |l| money(l.summary.pnl)),
-    ("  realised", "money", |l| money(l.summary.pnl_realised)),
-    ("  unrealised", "money", |l| money(l.summary.pnl_unrealised)),
-    ("  fees", "money", |l| money(l.summary.fees)),
+    ("PnL", "currency", |l| money(l.summary.pnl)),
+    ("  realised", "currency", |l| money(l.summary.pnl_realised)),
+    ("  unrealised", "currency", |l| money(l.summary.pnl_unrealised)),
+    ("  fees", "currency", |l| money(l.summary.fees)),
     ("fills", "", |l| count(l.summary.fills)),
     ("  inferred", "", |l| count(l.summary.fills_inferred)),
     ("filled", "lots", |l| count(l.summary.qty_filled)),
@@ -64,8 +64,8 @@ const FIGURES: [Figure; 19] = [
     ("fill rate", "% of qty", |l| percent(l.ratios().fill_rate)),
     ("win rate", "% of trips", |l| percent(l.ratios().win_rate)),
     ("Sharpe, daily", "a year", |l| plain(l.ratios().sharpe)),
-    ("max drawdown", "money", |l| money(l.summary.drawdown_max)),
-    ("turnover", "money", |l| money(l.summary.turnover)),
+    ("max drawdown", "currency", |l| money(l.summary.drawdown_max)),
+    ("turnover", "currency", |l| money(l.summary.turnover)),
     ("trading days", "", |l| count(l.days.len() as u64)),
     ("rows seen", "", |l| count(l.summary.rows_delivered)),
 ];

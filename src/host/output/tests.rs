@@ -101,10 +101,10 @@ fn the_table_reads_as_it_should() {
 golden  2026-04-08T00:00:00Z to 2026-04-09T00:00:00Z
 
                            fast  slow
-PnL                  -18,454.45  0.00  money
-  realised            12,345.60  0.00  money
-  unrealised            -200.00  0.00  money
-  fees                30,600.05  0.00  money
+PnL                  -18,454.45  0.00  currency
+  realised            12,345.60  0.00  currency
+  unrealised            -200.00  0.00  currency
+  fees                30,600.05  0.00  currency
 fills                       510     0
   inferred                   12     0
 filled                      510     0  lots
@@ -116,8 +116,8 @@ orders                    1,234     0
 fill rate                 25.50  none  % of qty
 win rate                  60.00  none  % of trips
 Sharpe, daily             -9.61  none  a year
-max drawdown          20,000.00  0.00  money
-turnover       3,570,000,000.00  0.00  money
+max drawdown          20,000.00  0.00  currency
+turnover       3,570,000,000.00  0.00  currency
 trading days                  2     0
 rows seen               231,757     0
 no Sharpe for slow: fewer than 2 trading days

@@ -273,13 +273,13 @@ impl Builder {
     }
 }
 
-/// Prints two profiles side by side, one figure a line.
+/// Prints two profiles, each under its name, side by side, one figure a line.
 #[must_use]
-pub fn table(left: &Profile, right: &Profile) -> String {
-    let mut text = format!("{:<32}{:>12}{:>12}\n", "", "left", "right");
-    for ((name, l), (_, r)) in left.figures().into_iter().zip(right.figures()) {
+pub fn table((a_name, a): (&str, &Profile), (b_name, b): (&str, &Profile)) -> String {
+    let mut text = format!("{:<32}{a_name:>12}{b_name:>12}\n", "");
+    for ((name, a), (_, b)) in a.figures().into_iter().zip(b.figures()) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{name:<32}{l:>12.3}{r:>12.3}");
+        let _ = writeln!(text, "{name:<32}{a:>12.3}{b:>12.3}");
     }
     text
 }

@@ -257,7 +257,7 @@ fn the_default_looks_like_txf() {
     let rows = synth.inspect(|row| builder.push(row)).count();
     assert!((90_000..220_000).contains(&rows), "{rows} rows");
     let made = builder.finish(span_ns);
-    let text = profile::table(&made, &TXF_APRIL_2026);
+    let text = profile::table(("synthetic", &made), ("TXF", &TXF_APRIL_2026));
     for ((name, got), (_, want)) in made.figures().into_iter().zip(TXF_APRIL_2026.figures()) {
         let bound = if name.starts_with("holes") || name.contains("var") { 2.5 } else { 1.5 };
         assert!(got < want * bound && got > want / bound, "{name}\n{text}");
