@@ -58,6 +58,7 @@ impl Exchange {
                 for (world, lots) in lots.iter_mut().enumerate() {
                     *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
+                order.queue.settle(&self.rules);
                 self.fill_resting(slot, lots, Evidence::At, ts_ns, out)?;
             } else {
                 for (world, lots) in lots.iter_mut().enumerate() {

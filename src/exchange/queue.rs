@@ -1,12 +1,14 @@
 //! The queue ahead of one resting order: three estimates over one ledger of what happened at its price.
 //!
-//! Invariants: `optimistic <= model <= pessimistic`, always. A trade and the drop of depth that it causes count once,
-//! whichever is seen first (law 5): prints are remembered for the netting window, and a drop that they explain moves
-//! nobody; any other drop is a cancel at once, and is remembered with the advance that it gave, which a print within the
-//! window that explains it takes back. So the advance over a window is at most max(traded, dropped), and no order waits
-//! out a window to learn what the book already says. An order behind a queue of unknown length keeps its place (law 4). Lots are counted in
-//! 2^-20 parts; arithmetic is integer, but for the split of cancels, which uses + - * / of `f64` and a bundled
-//! logarithm alone, so every machine gets the same bits. Cost: O(1) a print and a book, nothing allocated.
+//! Invariants: `optimistic <= model <= pessimistic`; where own orders at better prices took evidence in one world and not
+//! in another, the world that fills stays as it is and the others give way, so what a strategy sees never depends on them
+//! (law 7). A trade and the drop of depth that it causes count once, whichever is seen first (law 5): prints are remembered
+//! for the netting window, and a drop that they explain moves nobody; any other drop is a cancel at once, and is remembered
+//! with the advance that it gave, which a print within the window that explains it takes back. So the advance over a window
+//! is at most max(traded, dropped), and no order waits out a window to learn what the book already says. An order behind a
+//! queue of unknown length keeps its place (law 4). Lots are counted in 2^-20 parts; arithmetic is integer, but for the
+//! split of cancels, which uses + - * / of `f64` and a bundled logarithm alone, so every machine gets the same bits.
+//! Cost: O(1) a print and a book, nothing allocated.
 
 use super::advance::cancelled_ahead;
 use super::config::{ExchangeConfig, Join, Netting, QueueModel};
@@ -58,6 +60,8 @@ impl Recent {
 pub struct QueueRules {
     /// Models, from the longest queue to the shortest: see [`super::config::Estimate`].
     pub worlds: [QueueModel; WORLDS],
+    /// The world that fills.
+    pub fills_in: usize,
     /// Netting window.
     pub netting: Netting,
 }
@@ -67,6 +71,7 @@ impl QueueRules {
     pub fn new(config: &ExchangeConfig) -> Self {
         QueueRules {
             worlds: [QueueModel::PESSIMISTIC, config.queue, QueueModel::OPTIMISTIC],
+            fills_in: config.estimate as usize,
             netting: config.netting,
         }
     }
@@ -151,7 +156,16 @@ impl Queue {
                 *ahead += back;
             }
         }
-        self.order();
+        self.order(rules);
+    }
+
+    /// Ends a print at the price, which has shortened the queues: what own orders at better prices took of it may have
+    /// left them longer than what is displayed.
+    pub fn settle(&mut self, rules: &QueueRules) {
+        if self.is_known {
+            self.cap();
+        }
+        self.order(rules);
     }
 
     /// Takes a valid book that shows `state` at the price, own lots taken off.
@@ -176,7 +190,7 @@ impl Queue {
             if self.is_joining {
                 self.joined(rules, now_ns);
             }
-            return;
+            return self.order(rules);
         }
         let (before, ahead_before) = (self.shown, self.ahead);
         self.shown = shown;
@@ -187,6 +201,7 @@ impl Queue {
         if self.is_joining {
             self.joined(rules, now_ns);
         }
+        self.order(rules);
         if !matches!(rules.netting, Netting::Window(_)) {
             (self.traded, self.dropped) = (Recent::default(), Recent::default());
             self.credit = [0; WORLDS];
@@ -224,7 +239,6 @@ impl Queue {
             let came_up = lots(self.shown).saturating_sub(*ahead).max(0);
             *ahead += part(came_up, share);
         }
-        self.order();
     }
 
     /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
@@ -254,7 +268,16 @@ impl Queue {
                     cancelled_ahead(model.advance, *ahead, lots(level), lots(qty)).min(*ahead);
             }
         }
-        self.order();
+    }
+
+    /// Keeps the three in order around the one that fills.
+    fn order(&mut self, rules: &QueueRules) {
+        for world in (0..rules.fills_in).rev() {
+            self.ahead[world] = self.ahead[world].max(self.ahead[world + 1]);
+        }
+        for world in rules.fills_in + 1..WORLDS {
+            self.ahead[world] = self.ahead[world].min(self.ahead[world - 1]);
+        }
     }
 
     /// Nobody is ahead who is not displayed.
@@ -263,13 +286,6 @@ impl Queue {
         for ahead in &mut self.ahead {
             *ahead = (*ahead).min(most);
         }
-    }
-
-    /// Keeps the model between the ends.
-    fn order(&mut self) {
-        let [pessimistic, model, optimistic] = self.ahead;
-        let longest = pessimistic.max(optimistic);
-        self.ahead = [longest, model.clamp(optimistic, longest), optimistic];
     }
 }
 

@@ -7,7 +7,7 @@ use super::exchange;
 use super::reader::{Cursor, Map};
 use super::tree::Value;
 use btcore::engine::{Capacity, LaneConfig};
-use btcore::exchange::ExchangeConfig;
+use btcore::exchange::{Estimate, ExchangeConfig};
 use btcore::latency::Latency;
 use btcore::strategy::Param;
 use btcore::wire::limits::{LATENCY_NS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX};
@@ -84,6 +84,27 @@ pub fn read(map: &Map<'_>, name: &str, options: LaneOptions<'_>) -> Option<Vec<L
         }));
     }
     lanes.into_iter().collect()
+}
+
+/// With `interval: true`, makes three lanes of each, one for every queue estimate, that differ in nothing else (law 7).
+pub fn interval(at: &Cursor<'_>, lanes: Option<Vec<LaneSpec>>) -> Option<Vec<LaneSpec>> {
+    let (is_wanted, lanes) = (at.boolean()?, lanes?);
+    if !is_wanted {
+        return Some(lanes);
+    }
+    if lanes.iter().any(|lane| lane.config.exchange.estimate != Estimate::Model) {
+        at.fault("runs every estimate, and a lane names one", "take `exchange.estimate` away");
+        return None;
+    }
+    let three = |lane: LaneSpec| {
+        Estimate::ALL.map(|estimate| {
+            let mut lane = lane.clone();
+            lane.config.name = format!("{}.{}", lane.config.name, estimate.name());
+            lane.config.exchange.estimate = estimate;
+            lane
+        })
+    };
+    Some(lanes.into_iter().flat_map(three).collect())
 }
 
 const LANE_KEYS: [&str; 7] =

@@ -229,6 +229,10 @@ fn read(
     let instruments = read_instruments(&map, instruments_file, collector);
     let options_lane = LaneOptions { base, code: options.strategy.as_deref() };
     let lanes = lane::read(&map, name.as_deref().unwrap_or("lane"), options_lane);
+    let lanes = match map.get("interval") {
+        Some(at) => lane::interval(&at, lanes),
+        None => lanes,
+    };
     let output = read_output(&map, name.as_deref(), base, options);
     let data_spec = data.as_ref();
     let instruments = instruments.and_then(|list| resolve(list, data_spec, &map));

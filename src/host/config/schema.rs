@@ -111,6 +111,8 @@ shape! {
         instruments_file: Option<String>,
         /// Lanes, each one simulated trader. Excludes the lane keys at this level.
         lanes: Option<Vec<Lane>>,
+        /// Run each lane three times in the one pass, once for every queue estimate. Default false.
+        interval: Option<bool>,
         /// Strategies of the only lane.
         strategies: Option<Vec<Strategy>>,
         /// Latency of the only lane.

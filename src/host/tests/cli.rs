@@ -243,3 +243,28 @@ fn schema_version_and_validate_print_what_they_say() {
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("config hash"));
 }
+
+#[test]
+fn an_interval_is_the_three_estimates_side_by_side() {
+    let scratch = Scratch::new("interval");
+    let digests = |name: &str, set: &str| -> Vec<serde_json::Value> {
+        let out = scratch.at(name);
+        let output = run(&demo(&out, &["--json", "--set", set]));
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{talk}");
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["lanes"].as_array().unwrap().iter().map(|l| l["order_digest"].clone()).collect()
+    };
+    let three = digests("three", "interval=true");
+    let alone: Vec<_> = ["pessimistic", "model", "optimistic"]
+        .iter()
+        .flat_map(|estimate| digests(estimate, &format!("exchange.estimate={estimate}")))
+        .collect();
+    assert_eq!(three, alone);
+    assert!(three[0] != three[1] && three[1] != three[2]);
+    let words =
+        demo("nowhere", &["--set", "interval=true", "--set", "exchange.estimate=optimistic"]);
+    let (status, talk) = code(&words);
+    assert_eq!(status, Some(3));
+    assert!(talk.contains("interval: runs every estimate, and a lane names one"), "{talk}");
+}
