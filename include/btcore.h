@@ -220,6 +220,8 @@ enum bt_reason
   BT_REASON_SESSION_END = 12,
   /** Post-only does not go with this type or time in force. */
   BT_REASON_POST_ONLY_NOT_ALLOWED = 13,
+  /** More requests than the broker lets through. */
+  BT_REASON_THROTTLED = 14,
   /** This type of order is not offered, or not now. */
   BT_REASON_TYPE_NOT_ALLOWED = 15,
   /** A market order with protection found nothing on its own side to be measured from. */

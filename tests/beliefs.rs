@@ -11,7 +11,7 @@ use btcore::exchange::{
     Request, Response, Terms, Unseen,
 };
 use btcore::feed::{Feed, FeedConfig, Rows};
-use btcore::latency::Fifo;
+use btcore::latency::{Fifo, Leg};
 use btcore::wire::{Instrument, OrderType, QueueRow, Side, Tif, kind};
 use support::*;
 
@@ -114,7 +114,8 @@ impl Stage {
             feed,
             out: Outbox {
                 line: Fifo::new(256, Response::BLANK),
-                response_ns: 0,
+                response: Leg::Constant(0),
+                seed: 0,
                 queues: Vec::with_capacity(64),
             },
             gone: vec![],
@@ -128,6 +129,7 @@ impl Stage {
         let price = (if side == Side::Buy { 99 - away } else { 101 + away }) * E6;
         let slot = self.sent.len() as u32;
         let request = Request {
+            is_throttled: false,
             order_id: u64::from(slot) + 1,
             slot,
             origin: Origin { tag: 0, instrument: 0, strategy: 0, side },

@@ -82,13 +82,14 @@ fn every_refusal_of_the_exchange_has_its_reason() {
     }
     // The first check that fails is the reason: size cap before tick.
     assert_eq!(reasons(OrderReq { qty: 11, price: 1, ..buy }), rejected(Reason::SizeCap));
-    // These have cases elsewhere in this file, in law_valid.rs and in beliefs.rs.
+    // These have cases elsewhere in this file, in law_valid.rs, policies.rs and latency.rs.
     let elsewhere = [
         Reason::SessionClosed,
         Reason::SessionEnd,
         Reason::OrderGone,
         Reason::QtyBelowFilled,
         Reason::NoBook,
+        Reason::Throttled,
         Reason::TypeNotAllowed,
         Reason::NoProtectionBase,
         Reason::OwnCross,

@@ -10,7 +10,7 @@ use crate::version::BT_ABI_VERSION;
 use btcore::engine::{Capacity, Fault, LaneConfig};
 use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
-use btcore::latency::Latency;
+use btcore::latency::{Latency, Legs};
 use btcore::strategy::Param;
 use btcore::wire::{Fee, FeeBase, FeeSide, Instrument, Rounding, Session, TickStep};
 use core::ffi::c_char;
@@ -376,13 +376,13 @@ pub(crate) unsafe fn read_lane(config: *const LaneConfigC) -> Result<LaneConfig,
         // SAFETY: as promised.
         name: unsafe { named("lane name", config.name) }?,
         seed: config.seed,
-        latency: Latency {
+        latency: Legs::from(Latency {
             feed_ns: config.feed_ns,
             submit_ns: config.submit_ns,
             amend_ns: config.amend_ns,
             cancel_ns: config.cancel_ns,
             response_ns: config.response_ns,
-        },
+        }),
         exchange: ExchangeConfig::default(),
         timeseries_ns: config.timeseries_ns,
         capital: config.capital,

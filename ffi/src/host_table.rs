@@ -528,7 +528,7 @@ mod tests {
         let lane = LaneConfig {
             name: "lane".into(),
             seed: 1,
-            latency: Latency::default(),
+            latency: Latency::default().into(),
             exchange: ExchangeConfig::default(),
             timeseries_ns: 1_000_000_000,
             capital: 0,

@@ -10,11 +10,11 @@ use crate::book::Book;
 use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response};
 use crate::feed::{Kept, Window, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
-use crate::latency::{Fifo, Latency};
+use crate::latency::{Arrival, Fifo, Legs, name_key};
 use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
-use crate::wire::{Event, Instrument, Status, flags, kind};
+use crate::wire::{Event, Instrument, Status, UNDEF_TIME, flags, kind};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -46,8 +46,8 @@ pub struct LaneConfig {
     pub name: String,
     /// Seed of the lane's own draws.
     pub seed: u64,
-    /// Latency of each leg.
-    pub latency: Latency,
+    /// Latency of each leg, and the broker's throttle.
+    pub latency: Legs,
     /// What its exchange believes.
     pub exchange: ExchangeConfig,
     /// Equity is sampled on this grid, ns.
@@ -117,6 +117,8 @@ pub struct LaneSummary {
     pub qty_estimated: [u64; 3],
     /// Filled orders whose other estimates were given up because too many were followed at once.
     pub ghosts_cut: u64,
+    /// Requests that the broker's throttle refused or held back.
+    pub requests_throttled: u64,
     /// Absolute open quantity at the end, lots.
     pub open_qty: u64,
     /// Prices whose used-up liquidity was forgotten because the table was full.
@@ -161,7 +163,7 @@ pub(super) struct LaneState {
     pub turnover: i128,
     drawdown: Drawdown,
     day: Day,
-    feed_ns: i64,
+    arrival: Arrival,
     capital: i64,
     timeseries_ns: i64,
     sample_next_ns: i64,
@@ -180,20 +182,28 @@ impl<S: Strategy> Lane<S> {
     pub(super) fn new(
         config: LaneConfig,
         strategies: Vec<StrategySlot<S>>,
-        instruments: usize,
+        instruments: &[Instrument],
     ) -> Self {
         let capacity = config.capacity;
+        let symbols = instruments.iter().map(|i| name_key(&i.symbol)).collect();
+        let instruments = instruments.len();
         let kept = || alloc::vec![Kept::NONE; instruments].into_boxed_slice();
         let state = LaneState {
             now_ns: i64::MIN,
             phase: Phase::Created,
             row_exch: 0,
             row_seen: 0,
-            gateway: Gateway::new(config.latency, capacity.orders_live, capacity.in_flight),
+            gateway: Gateway::new(
+                &config.latency,
+                config.seed,
+                capacity.orders_live,
+                capacity.in_flight,
+            ),
             exchange: Exchange::new(&config.exchange, capacity.orders_live, instruments),
             out: Outbox {
                 line: Fifo::new(capacity.in_flight, Response::BLANK),
-                response_ns: config.latency.response_ns,
+                response: config.latency.response.clone(),
+                seed: config.seed,
                 queues: Vec::with_capacity(
                     2 * (capacity.orders_live + config.exchange.ghosts_max) + 16,
                 ),
@@ -208,7 +218,7 @@ impl<S: Strategy> Lane<S> {
             turnover: 0,
             drawdown: Drawdown::new(i128::from(config.capital)),
             day: Day::default(),
-            feed_ns: config.latency.feed_ns,
+            arrival: Arrival::new(&config.latency.feed, config.seed, symbols),
             capital: config.capital,
             timeseries_ns: config.timeseries_ns,
             sample_next_ns: i64::MIN,
@@ -270,27 +280,46 @@ fn stopped(lane: &str, strategy: &str, callback: &str, code: i32, now_ns: i64) -
     )
 }
 
+#[cold]
+fn clock_missing(market: &Market<'_>, event: &Event) -> Fault {
+    let symbol = &market.instruments[event.instrument as usize].symbol;
+    let recorded = if event.ts_recv_ns == UNDEF_TIME {
+        "no receive time was recorded".into()
+    } else {
+        format!(
+            "it was received {} ns after that, by its clock",
+            event.ts_recv_ns - event.ts_exch_ns
+        )
+    };
+    Fault::new(
+        Status::BadData,
+        format!(
+            "{symbol}: the row of {} cannot be delivered by the recorded clock: {recorded}; give the feed leg a skew, \
+             or another latency for such rows",
+            event.ts_exch_ns
+        ),
+    )
+}
+
 impl LaneState {
     /// When the next row is due at the strategy; `i64::MAX` when none is known.
-    ///
-    /// With one constant latency a later row is never due earlier, so no delivery overtakes another.
     #[inline]
-    pub fn seen_due_ns(&self, window: &Window) -> i64 {
+    pub fn seen_due_ns(&mut self, window: &Window) -> i64 {
         match window.event(self.row_seen) {
-            Some(event) => event.ts_exch_ns.saturating_add(self.feed_ns),
+            Some(event) => self.arrival.due_ns(self.row_seen, event),
             None => i64::MAX,
         }
     }
 
     /// When the last row of the run is due at the strategy; the present when there is none.
     pub fn last_due_ns(&self, window: &Window) -> i64 {
-        let due_ns = window.last().map_or(i64::MIN, |e| e.ts_exch_ns.saturating_add(self.feed_ns));
-        due_ns.max(self.now_ns)
+        let rows = (self.row_seen..window.row_end()).filter_map(|row| window.event(row));
+        self.arrival.last_due_ns(rows).max(self.now_ns)
     }
 
     /// The next instant at which anything happens; `i64::MAX` when nothing is known to.
     #[inline]
-    pub fn next_instant_ns(&self, window: &Window) -> i64 {
+    pub fn next_instant_ns(&mut self, window: &Window) -> i64 {
         let row_ns = window.event(self.row_exch).map_or(i64::MAX, |event| event.ts_exch_ns);
         row_ns
             .min(self.seen_due_ns(window))
@@ -350,6 +379,9 @@ impl LaneState {
         }
         self.counts.rows_delivered += 1;
         self.counts.ts_last_ns = event.ts_exch_ns;
+        if self.arrival.is_clock_missing(event) {
+            return Err(clock_missing(market, event));
+        }
         if event.kind == kind::SESSION_OPEN { self.roll_day(market, event) } else { Ok(()) }
     }
 
@@ -476,6 +508,7 @@ impl LaneState {
             open_qty: totals.open_qty,
             taken_forgotten: self.exchange.taken_forgotten(),
             ghosts_cut: self.exchange.ghosts_cut(),
+            requests_throttled: self.gateway.requests_throttled(),
             ..self.counts.clone()
         })
     }

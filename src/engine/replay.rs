@@ -54,10 +54,9 @@ impl<S: Strategy> Replay<S> {
         if !faults.is_empty() {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
-        let count = instruments.len();
         let lanes = lanes
             .into_iter()
-            .map(|(config, strategies)| Lane::new(config, strategies, count))
+            .map(|(config, strategies)| Lane::new(config, strategies, &instruments))
             .collect();
         Ok(Replay {
             feed: Feed::new(feed, streams, &instruments),
@@ -268,8 +267,8 @@ fn faults<S>(
             (1..=STRATEGIES_MAX).contains(&strategies.len()),
             format!("lane '{name}': 1 to {STRATEGIES_MAX} strategies are possible"),
         );
-        if let Some(leg) = config.latency.fault() {
-            must(false, format!("lane '{name}': {leg} latency is negative or above one hour"));
+        if let Some(text) = config.latency.fault() {
+            must(false, format!("lane '{name}': {text}"));
         }
         if let Some(text) = config.exchange.fault() {
             must(false, format!("lane '{name}': {text}"));

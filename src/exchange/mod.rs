@@ -28,7 +28,7 @@ pub use rules::Terms;
 
 use crate::book::Book;
 use crate::feed::{Kept, Window};
-use crate::latency::Fifo;
+use crate::latency::{Fifo, Leg, RESPONSE, draw};
 use crate::wire::Fault;
 use crate::wire::{
     Event, Evidence, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status, Tif,
@@ -52,6 +52,8 @@ pub struct Request {
     pub slot: u32,
     /// What every answer must carry, even when the order is gone by then.
     pub origin: Origin,
+    /// The broker has refused it: it never meets the market, and its answer says so.
+    pub is_throttled: bool,
     /// What is asked.
     pub ask: Ask,
 }
@@ -133,15 +135,24 @@ pub enum Message {
 pub struct Outbox {
     /// Answers under way.
     pub line: Fifo<Response>,
-    /// Latency of the leg, ns.
-    pub response_ns: i64,
+    /// Latency of the leg.
+    pub response: Leg,
+    /// Seed of its draws.
+    pub seed: u64,
     /// Orders that left in every world. For the recorder, not for the strategy.
     pub queues: Vec<QueueRow>,
 }
 
 impl Outbox {
     fn send(&mut self, ts_ns: i64, response: Response) -> Result<(), Fault> {
-        let arrival_ns = ts_ns.saturating_add(self.response_ns);
+        let leg_ns = self.response.ns(ts_ns, || {
+            let (order_id, what) = match &response.message {
+                Message::Report(report) => (report.order_id, u64::from(report.kind)),
+                Message::Fill(fill) => (fill.order_id, u64::from(fill.leaves_qty) << 8),
+            };
+            draw([self.seed, RESPONSE, order_id, draw([ts_ns as u64, what, 0, 0])])
+        });
+        let arrival_ns = ts_ns.saturating_add(leg_ns);
         self.line.push(arrival_ns, response).map_err(|_| {
             Fault::new(
                 Status::Full,
@@ -316,11 +327,38 @@ impl Exchange {
         ts_ns: i64,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
+        if request.is_throttled {
+            return self.refuse_throttled(request, ts_ns, out);
+        }
         match request.ask {
             Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out),
             Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out),
             Ask::Cancel => self.cancel(request, ts_ns, out),
         }
+    }
+
+    /// Answers for the broker.
+    #[cold]
+    fn refuse_throttled(
+        &self,
+        request: &Request,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let (kind, order) = match request.ask {
+            Ask::Submit(terms) => {
+                (ReportKind::Rejected, Resting { price: terms.price, ..Resting::of(request) })
+            }
+            Ask::Amend { .. } => (ReportKind::AmendRejected, self.as_it_stands(request)),
+            Ask::Cancel => (ReportKind::CancelRejected, self.as_it_stands(request)),
+        };
+        report(&order, request.slot, kind, Reason::Throttled, ts_ns, out)
+    }
+
+    /// The order of a request; without terms if it is not live.
+    fn as_it_stands(&self, request: &Request) -> Resting {
+        let is_live = self.orders.is_live(request.slot, request.order_id);
+        if is_live { *self.orders.get(request.slot) } else { Resting::of(request) }
     }
 
     fn cancel(&mut self, request: &Request, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {

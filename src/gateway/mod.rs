@@ -10,7 +10,7 @@ mod timers;
 pub use timers::Timers;
 
 use crate::exchange::{Ask, Origin, Request, Terms};
-use crate::latency::{Fifo, Latency};
+use crate::latency::{ENTRY, Fifo, Leg, Legs, Throttle, draw};
 use crate::recorder::{OrderEnd, OrderRow};
 use crate::wire::{
     Fill, OrderReq, OrderType, Reason, Report, ReportKind, Side, Status, Tif, UNDEF_PRICE,
@@ -25,6 +25,8 @@ use index::OrderIndex;
 pub struct ClientOrder {
     /// What will be written when it ends.
     pub row: OrderRow,
+    /// Requests sent about it so far.
+    requests: u32,
     is_used: bool,
 }
 
@@ -47,6 +49,7 @@ const FREE: ClientOrder = ClientOrder {
         end: OrderEnd::Open,
         reason: Reason::None,
     },
+    requests: 0,
     is_used: false,
 };
 
@@ -54,18 +57,24 @@ const BLANK: Request = Request {
     order_id: 0,
     slot: 0,
     origin: Origin { tag: 0, instrument: 0, strategy: 0, side: Side::Buy },
+    is_throttled: false,
     ask: Ask::Cancel,
 };
 
 /// The gateway of one lane.
 #[derive(Debug)]
 pub struct Gateway {
-    latency: Latency,
+    submit: Leg,
+    amend: Leg,
+    cancel: Leg,
+    seed: u64,
+    throttle: Option<Throttle>,
     slots: Box<[ClientOrder]>,
     free: Vec<u32>,
     index: OrderIndex,
     requests: Fifo<Request>,
     order_id_last: u64,
+    requests_throttled: u64,
     is_closed: bool,
 }
 
@@ -82,14 +91,19 @@ pub struct Sent {
 
 impl Gateway {
     /// A gateway without orders. Allocates once.
-    pub fn new(latency: Latency, orders_max: usize, in_flight_max: usize) -> Self {
+    pub fn new(legs: &Legs, seed: u64, orders_max: usize, in_flight_max: usize) -> Self {
         Gateway {
-            latency,
+            submit: legs.submit.clone(),
+            amend: legs.amend.clone(),
+            cancel: legs.cancel.clone(),
+            seed,
+            throttle: legs.throttle.map(Throttle::new),
             slots: alloc::vec![FREE; orders_max].into_boxed_slice(),
             free: (0..orders_max as u32).rev().collect(),
             index: OrderIndex::new(orders_max),
             requests: Fifo::new(in_flight_max, BLANK),
             order_id_last: 0,
+            requests_throttled: 0,
             is_closed: false,
         }
     }
@@ -98,6 +112,11 @@ impl Gateway {
     #[inline]
     pub fn due_ns(&self) -> i64 {
         self.requests.due_ns()
+    }
+
+    /// Requests that the throttle refused or held back.
+    pub fn requests_throttled(&self) -> u64 {
+        self.requests_throttled
     }
 
     /// From here on no request arrives any more, neither those under way nor those that are sent.
@@ -140,9 +159,9 @@ impl Gateway {
             post_only: req.post_only,
             ..FREE.row
         };
-        self.slots[slot as usize] = ClientOrder { row, is_used: true };
+        self.slots[slot as usize] = ClientOrder { row, requests: 0, is_used: true };
         self.index.insert(order_id, slot);
-        self.send(now_ns, self.latency.submit_ns, slot, &row, Ask::Submit(terms))?;
+        self.send(now_ns, slot, &row, Ask::Submit(terms))?;
         Ok(Sent { row, price: req.price, qty: req.qty })
     }
 
@@ -159,14 +178,14 @@ impl Gateway {
         if qty == 0 || price == UNDEF_PRICE || price == i64::MIN {
             return Err(Status::InvalidArgument);
         }
-        self.send(now_ns, self.latency.amend_ns, slot, &row, Ask::Amend { price, qty })?;
+        self.send(now_ns, slot, &row, Ask::Amend { price, qty })?;
         Ok(Sent { row, price, qty })
     }
 
     /// Asks to take an order of this strategy out.
     pub fn cancel(&mut self, now_ns: i64, strategy: u32, order_id: u64) -> Result<Sent, Status> {
         let (slot, row) = self.find(strategy, order_id)?;
-        self.send(now_ns, self.latency.cancel_ns, slot, &row, Ask::Cancel)?;
+        self.send(now_ns, slot, &row, Ask::Cancel)?;
         Ok(Sent { row, price: row.price, qty: row.qty - row.filled_qty })
     }
 
@@ -241,25 +260,34 @@ impl Gateway {
         if row.strategy == strategy { Ok((slot, row)) } else { Err(Status::NotFound) }
     }
 
-    fn send(
-        &mut self,
-        now_ns: i64,
-        leg_ns: i64,
-        slot: u32,
-        row: &OrderRow,
-        ask: Ask,
-    ) -> Result<(), Status> {
+    fn send(&mut self, now_ns: i64, slot: u32, row: &OrderRow, ask: Ask) -> Result<(), Status> {
         if self.is_closed {
             return Ok(());
         }
-        let arrival_ns = now_ns.checked_add(leg_ns).ok_or(Status::Overflow)?;
+        if self.requests.room() == 0 {
+            return Err(Status::Full);
+        }
+        let number = self.slots[slot as usize].requests;
+        self.slots[slot as usize].requests = number.wrapping_add(1);
+        let leg = match ask {
+            Ask::Submit(_) => &self.submit,
+            Ask::Amend { .. } => &self.amend,
+            Ask::Cancel => &self.cancel,
+        };
+        let leg_ns = leg.ns(now_ns, || draw([self.seed, ENTRY, row.order_id, number.into()]));
+        let depart_ns =
+            self.throttle.as_mut().map_or(Some(now_ns), |limit| limit.depart_ns(now_ns));
+        // What the broker refuses is answered when the exchange's own answer would have come.
+        let is_throttled = depart_ns.is_none();
+        self.requests_throttled += u64::from(depart_ns != Some(now_ns));
+        let arrival_ns = depart_ns.unwrap_or(now_ns).checked_add(leg_ns).ok_or(Status::Overflow)?;
         let origin = Origin {
             tag: row.tag,
             instrument: row.instrument,
             strategy: row.strategy,
             side: row.side,
         };
-        let request = Request { order_id: row.order_id, slot, origin, ask };
+        let request = Request { order_id: row.order_id, slot, origin, is_throttled, ask };
         self.requests.push(arrival_ns, request).map_err(|_| Status::Full)
     }
 }

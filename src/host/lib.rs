@@ -11,4 +11,5 @@ pub mod provenance;
 pub mod run;
 pub mod signal;
 pub mod source;
+pub mod stamps;
 pub mod synth;

@@ -4,15 +4,16 @@
 //! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed; 130, 143 stopped by a
 //! signal.
 
-use bt_host::calibrate::{self, Fit, report};
+use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::Mode;
 use bt_host::provenance::BUILD;
 use bt_host::run::{self, Options, RunError};
+use bt_host::stamps;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Backtests strategies against recorded order books, exactly and repeatably.
@@ -35,7 +36,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Run a synthetic session through the example market maker; needs nothing but this program.
     Demo(DemoArgs),
-    /// Replay real orders as shadows and tell how far each queue model is from what became of them.
+    /// Hold the models against reality: replay real orders as shadows and tell how far each queue model is from what
+    /// became of them, or fit latencies to recorded requests.
     Calibrate(CalibrateArgs),
     /// Print a schema.
     Schema {
@@ -108,18 +110,31 @@ struct ValidateArgs {
 
 #[derive(Args)]
 struct CalibrateArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
+    /// Config, YAML or JSON: the rows, and the exchange's beliefs of its first lane.
+    #[arg(long, value_name = "FILE", requires = "orders")]
+    config: Option<PathBuf>,
+    /// Change one value of the config; may be given again.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE", requires = "config")]
+    sets: Vec<String>,
     /// Real orders and what became of them, Parquet: symbol, side, price_scaled, qty, add_ts, end_ts, filled_qty,
     /// first_fill_ts, and optionally add_after_seq_no, queue_ahead_qty.
-    #[arg(long, value_name = "FILE.parquet")]
-    orders: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE.parquet",
+        requires = "config",
+        required_unless_present = "latency"
+    )]
+    orders: Option<PathBuf>,
+    /// Recorded requests, Parquet: action (submit, amend, cancel), request_ts, exchange_ts, response_ts, ns. --save
+    /// writes a profile for a lane's `latency`.
+    #[arg(long, value_name = "FILE.parquet", conflicts_with_all = ["config", "orders", "fit"])]
+    latency: Option<PathBuf>,
     /// Fit the model to `all` orders, to the `first-half` and report the second, or take it from a FILE that
     /// --save has written.
     #[arg(long, value_name = "all|first-half|FILE")]
     fit: Option<String>,
-    /// Write the fitted model here: the `queue` of a lane's `exchange`.
-    #[arg(long, value_name = "FILE", requires = "fit")]
+    /// Write what was fitted here: the `queue` of a lane's `exchange` (needs --fit), or a latency profile.
+    #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Print JSON instead of the table.
     #[arg(long)]
@@ -227,17 +242,49 @@ fn validate(config: &Config) -> ExitCode {
 }
 
 fn calibrate(args: &CalibrateArgs) -> ExitCode {
+    match (&args.latency, &args.config, &args.orders) {
+        (Some(path), _, _) => calibrate_latency(path, args),
+        (None, Some(config), Some(orders)) => calibrate_fills(config, orders, args),
+        // The command line's own rules leave nothing else.
+        _ => ExitCode::from(2),
+    }
+}
+
+fn calibrate_latency(path: &Path, args: &CalibrateArgs) -> ExitCode {
+    let fit = match stamps::read(path) {
+        Ok(rows) => latency::fit(&rows),
+        Err(error) => return failed(&error.into()),
+    };
+    if let Some(path) = &args.save
+        && let Err(error) = latency::write_profile(path, &fit)
+    {
+        return failed(&error.into());
+    }
+    if args.json {
+        println!("{:#}", latency::document(&fit));
+    } else {
+        print!("{}", latency::table(&fit));
+    }
+    ExitCode::SUCCESS
+}
+
+fn calibrate_fills(config: &Path, orders: &Path, args: &CalibrateArgs) -> ExitCode {
+    if args.save.is_some() && args.fit.is_none() {
+        eprintln!("error: --save needs --fit: without one there is nothing to write");
+        return ExitCode::from(2);
+    }
     let fit = match args.fit.as_deref() {
         None => Ok(Fit::None),
         Some("all") => Ok(Fit::All),
         Some("first-half") => Ok(Fit::FirstHalf),
         Some(file) => config::load_queue(file.as_ref()).map(Fit::Model),
     };
-    let (config, fit) = match (args.config.load(None), fit) {
+    let options = LoadOptions { sets: args.sets.clone(), ..LoadOptions::default() };
+    let (config, fit) = match (config::load(config, &options), fit) {
         (Ok(config), Ok(fit)) => (config, fit),
         (Err(faults), _) | (_, Err(faults)) => return invalid(&faults),
     };
-    let done = match calibrate::fills(&config, &args.orders, fit) {
+    let done = match calibrate::fills(&config, orders, fit) {
         Ok(done) => done,
         Err(error) => return failed(&error),
     };

@@ -57,6 +57,8 @@ pub enum Reason {
     SessionEnd = 12,
     /// Post-only does not go with this type or time in force.
     PostOnlyNotAllowed = 13,
+    /// More requests than the broker lets through.
+    Throttled = 14,
     /// This type of order is not offered, or not now.
     TypeNotAllowed = 15,
     /// A market order with protection found nothing on its own side to be measured from.
@@ -68,7 +70,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in numerical order.
-    pub const ALL: [Reason; 17] = [
+    pub const ALL: [Reason; 18] = [
         Reason::None,
         Reason::SessionClosed,
         Reason::OffTick,
@@ -83,6 +85,7 @@ impl Reason {
         Reason::NoBook,
         Reason::SessionEnd,
         Reason::PostOnlyNotAllowed,
+        Reason::Throttled,
         Reason::TypeNotAllowed,
         Reason::NoProtectionBase,
         Reason::OwnCross,
@@ -105,6 +108,7 @@ impl Reason {
             Reason::NoBook => "no_book",
             Reason::SessionEnd => "session_end",
             Reason::PostOnlyNotAllowed => "post_only_not_allowed",
+            Reason::Throttled => "throttled",
             Reason::TypeNotAllowed => "type_not_allowed",
             Reason::NoProtectionBase => "no_protection_base",
             Reason::OwnCross => "own_cross",

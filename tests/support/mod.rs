@@ -6,7 +6,7 @@ use btcore::engine::{
 };
 use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
-use btcore::latency::Latency;
+use btcore::latency::Legs;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::strategy::Strategy;
 use btcore::wire::{
@@ -81,11 +81,11 @@ pub fn instrument(symbol: &str) -> Instrument {
 }
 
 /// A lane with the given latency and small slabs.
-pub fn lane(name: &str, latency: Latency) -> LaneConfig {
+pub fn lane(name: &str, latency: impl Into<Legs>) -> LaneConfig {
     LaneConfig {
         name: name.into(),
         seed: 1,
-        latency,
+        latency: latency.into(),
         exchange: ExchangeConfig { ghosts_max: 16, ..ExchangeConfig::RISK_AVERSE },
         timeseries_ns: 1_000 * MS,
         capital: 0,
@@ -256,7 +256,7 @@ pub fn run_lanes<S: Strategy>(
 /// Runs rows of one instrument through one scripted lane; returns what it was told as well.
 pub fn run_one(
     instrument: Instrument,
-    latency: Latency,
+    latency: impl Into<Legs>,
     rows: &[Raw],
     act: impl FnMut(&mut Context<'_>, &Told) + 'static,
 ) -> (LaneSummary, Written, Vec<Told>) {

@@ -1,9 +1,11 @@
-//! `bt-host calibrate`: how far the queue models are from what really happened to real orders.
+//! `bt-host calibrate`: the simulator's models against what really happened. [`latency`] fits the legs to recorded
+//! requests; the rest tells how far the queue models are from what really happened to real orders.
 //!
 //! Every recorded order is placed as a *shadow*: an order of the same side, price and quantity that joins when the real
 //! one did, does not trade on arrival, shares no evidence with other shadows, and whose own lots are taken off the
 //! displayed books. What the models say of it is held against its real fate. Measures: see [`measure`].
 
+pub mod latency;
 pub mod measure;
 pub mod orders;
 pub mod report;

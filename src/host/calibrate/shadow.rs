@@ -12,7 +12,7 @@ use btcore::exchange::{
     Ask, Exchange, ExchangeConfig, Market, Origin, Outbox, Request, Response, Terms, WORLDS,
 };
 use btcore::feed::Feed;
-use btcore::latency::Fifo;
+use btcore::latency::{Fifo, Leg};
 use btcore::wire::{Event, Fault, Instrument, OrderType, QueueRow, Tif, UNDEF_TIME, kind};
 use std::collections::HashMap;
 
@@ -137,7 +137,8 @@ impl<'a> Stage<'a> {
             empty: models.iter().map(one).collect(),
             out: Outbox {
                 line: Fifo::new(ANSWERS_MAX, Response::BLANK),
-                response_ns: 0,
+                response: Leg::Constant(0),
+                seed: 0,
                 queues: Vec::with_capacity(ANSWERS_MAX),
             },
             outcomes: vec![None; orders.len()],
@@ -238,6 +239,7 @@ impl<'a> Stage<'a> {
     fn enter(&mut self, market: &Market<'_>, index: usize) -> Result<(), Fault> {
         let order = &self.orders[index];
         let request = Request {
+            is_throttled: false,
             order_id: index as u64 + 1,
             slot: 0,
             origin: Origin { tag: 0, instrument: order.instrument, strategy: 0, side: order.side },

@@ -130,19 +130,12 @@ fn fee(fee: &Fee) -> Value {
 }
 
 fn lane(lane: &LaneSpec) -> Value {
-    let latency = &lane.config.latency;
     json!({
         "name": lane.config.name,
         "seed": lane.config.seed.to_string(),
         "capital": decimal_text(i128::from(lane.config.capital), 6),
         "timeseries_ns": lane.config.timeseries_ns,
-        "latency": {
-            "feed_ns": latency.feed_ns,
-            "submit_ns": latency.submit_ns,
-            "amend_ns": latency.amend_ns,
-            "cancel_ns": latency.cancel_ns,
-            "response_ns": latency.response_ns,
-        },
+        "latency": super::latency::effective(&lane.config.latency),
         "exchange": super::exchange::effective(&lane.config.exchange),
         "strategies": lane.strategies.iter().map(|s| json!({
             "name": s.name,

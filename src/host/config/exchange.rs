@@ -3,9 +3,8 @@
 //! Invariants: a choice is a word, or a map of that one word to its figure; every key may be left out. What each choice
 //! means is said at `btcore::exchange`.
 
-use super::reader::Cursor;
+use super::reader::{Cursor, tagged};
 use super::scalar::decimal_text;
-use super::tree::Value as Tree;
 use btcore::exchange::{
     Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, LOT, Netting, OwnCross,
     QueueModel, Replenish, Slippage, ThroughFills, Unseen,
@@ -145,43 +144,6 @@ fn read_slippage(at: &Cursor<'_>) -> Option<Slippage> {
             }),
         ],
     )
-}
-
-/// How a choice's figure is read.
-type Figure<'f, T> = &'f dyn Fn(&Cursor<'_>) -> Option<T>;
-
-/// A word, or a map of one word to its figure.
-fn tagged<T: Copy>(
-    at: &Cursor<'_>,
-    words: &[(&str, T)],
-    figures: &[(&'static str, Figure<'_, T>)],
-) -> Option<T> {
-    if !matches!(at.node.value, Tree::Map(_)) {
-        let figure = |word: &&str| at.text() == Some(*word);
-        if let Some(word) = figures.iter().map(|(word, _)| *word).find(|word| figure(word)) {
-            at.fault(format!("`{word}` needs a figure"), format!("such as {{ {word}: ... }}"));
-            return None;
-        }
-        return at.choice(words);
-    }
-    let map = at.map()?;
-    let mut found = None;
-    for (word, read) in figures {
-        if let Some(at) = map.get(word) {
-            found = Some(read(&at));
-        }
-    }
-    let count = map.entries().count();
-    map.finish();
-    if found.is_none() || count != 1 {
-        let names: Vec<&str> = figures.iter().map(|(word, _)| *word).collect();
-        at.fault(
-            "must be one choice",
-            format!("a word, or one of {} with its figure", names.join(", ")),
-        );
-        return None;
-    }
-    found?
 }
 
 fn power(at: &Cursor<'_>) -> Option<u32> {

@@ -3,14 +3,13 @@
 //! Invariants: every latency leg is stated, so none is zero by accident; names of lanes, and of the strategies
 //! of one lane, differ. Units: durations in ns, capital in money 1e-6.
 
-use super::exchange;
 use super::reader::{Cursor, Map};
 use super::tree::Value;
+use super::{exchange, latency};
 use btcore::engine::{Capacity, LaneConfig};
 use btcore::exchange::{Estimate, ExchangeConfig};
-use btcore::latency::Latency;
 use btcore::strategy::Param;
-use btcore::wire::limits::{LATENCY_NS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX};
+use btcore::wire::limits::{ORDERS_LIVE_MAX, STRATEGIES_MAX};
 use std::path::{Path, PathBuf};
 
 /// A lane as configured.
@@ -125,7 +124,7 @@ fn read_lane(map: &Map<'_>, name: String, options: LaneOptions<'_>) -> Option<La
         None => map.need("strategies").and(None),
     };
     let latency = match latency {
-        Some(at) => read_latency(&at),
+        Some(at) => latency::read(&at, options.base),
         None => map.need("latency").and(None),
     };
     let capital = match capital {
@@ -161,21 +160,6 @@ fn read_capital(at: &Cursor<'_>) -> Option<i64> {
         return None;
     }
     Some(capital)
-}
-
-fn read_latency(at: &Cursor<'_>) -> Option<Latency> {
-    let map = at.map()?;
-    let leg = |key| map.need(key).and_then(|at| at.duration(0..=LATENCY_NS_MAX));
-    let [feed, submit, amend, cancel, response] =
-        ["feed", "submit", "amend", "cancel", "response"].map(leg);
-    map.finish();
-    Some(Latency {
-        feed_ns: feed?,
-        submit_ns: submit?,
-        amend_ns: amend?,
-        cancel_ns: cancel?,
-        response_ns: response?,
-    })
 }
 
 fn read_capacity(at: &Cursor<'_>) -> Option<Capacity> {

@@ -11,6 +11,7 @@ pub mod fault;
 mod glob;
 pub mod instrument;
 pub mod lane;
+pub mod latency;
 pub mod reader;
 pub mod scalar;
 pub mod schema;
@@ -155,8 +156,8 @@ pub fn parse(
             collector.note(tree::Place::Set { index }, "", message, "");
         }
     }
-    let instruments_file = read_instruments_file(&tree, base, &mut faults.sources, &collector);
-    let config = read(&tree, instruments_file.as_ref(), base, options, &collector);
+    let config = read(&tree, base, options, &collector);
+    faults.sources.extend(collector.files());
     let asked = collector.asked();
     faults.list = collector.into_faults();
     match config {
@@ -177,46 +178,8 @@ fn syntax(fault: tree::SyntaxFault) -> Fault {
     }
 }
 
-/// Reads the tree of `instruments_file`, if the config names one that can be read.
-fn read_instruments_file(
-    tree: &tree::Node,
-    base: &Path,
-    sources: &mut Vec<SourceText>,
-    collector: &Collector,
-) -> Option<tree::Node> {
-    let tree::Value::Map(entries) = &tree.value else { return None };
-    let entry = entries.iter().find(|entry| entry.key == "instruments_file")?;
-    let at = Cursor::root(&entry.node, "instruments_file", collector);
-    let name = at.name()?;
-    let text = match std::fs::read_to_string(base.join(&name)) {
-        Ok(text) => text,
-        Err(error) => {
-            at.fault(
-                format!("`{name}` cannot be read: {error}"),
-                "paths are relative to the config's own directory",
-            );
-            return None;
-        }
-    };
-    let parsed = tree::parse(&text, sources.len());
-    sources.push(SourceText { name: base.join(&name).display().to_string(), text });
-    match parsed {
-        Ok(node) => Some(node),
-        Err(fault) => {
-            collector.note(
-                fault.place.unwrap_or(entry.node.place),
-                "",
-                fault.message,
-                "this file is not YAML",
-            );
-            None
-        }
-    }
-}
-
 fn read(
     tree: &tree::Node,
-    instruments_file: Option<&tree::Node>,
     base: &Path,
     options: &LoadOptions,
     collector: &Collector,
@@ -226,7 +189,7 @@ fn read(
     read_version(&map);
     let name = map.need("name").and_then(|at| run_name(&at));
     let data = map.need("data").and_then(|at| data::read(&at, base));
-    let instruments = read_instruments(&map, instruments_file, collector);
+    let instruments = read_instruments(&map, base, collector);
     let options_lane = LaneOptions { base, code: options.strategy.as_deref() };
     let lanes = lane::read(&map, name.as_deref().unwrap_or("lane"), options_lane);
     let lanes = match map.get("interval") {
@@ -266,15 +229,16 @@ fn run_name(at: &Cursor<'_>) -> Option<String> {
 
 fn read_instruments(
     map: &Map<'_>,
-    file: Option<&tree::Node>,
+    base: &Path,
     collector: &Collector,
 ) -> Option<Vec<InstrumentSpec>> {
     let inline = map.get("instruments");
     let named = map.get("instruments_file");
     match (inline, named) {
         (Some(at), None) => instrument::read_list(&at),
-        (None, Some(_)) => {
-            let root = Cursor::root(file?, "", collector);
+        (None, Some(at)) => {
+            let file = at.file(base)?;
+            let root = Cursor::root(&file, "", collector);
             let map = root.map()?;
             let list = map.need("instruments").and_then(|at| instrument::read_list(&at));
             map.finish();

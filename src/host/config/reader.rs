@@ -4,17 +4,20 @@
 //! when its map is done, with the nearest key that was asked for. The keys asked for are what the config knows,
 //! so the list of known keys cannot drift from the code that reads them.
 
-use super::fault::{Fault, SECRET_KEYS};
+use super::fault::{Fault, SECRET_KEYS, SourceText};
 use super::scalar;
-use super::tree::{Entry, Node, Place, Value};
+use super::tree::{self, Entry, Node, Place, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Collects faults, and the keys that were asked for.
 #[derive(Debug, Default)]
 pub struct Collector {
     faults: RefCell<Vec<Fault>>,
     asked: RefCell<BTreeSet<String>>,
+    /// Files that were named and read; the config itself is before them.
+    files: RefCell<Vec<SourceText>>,
 }
 
 impl Collector {
@@ -39,6 +42,11 @@ impl Collector {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.place);
         faults
+    }
+
+    /// Files that were named and read, from the second source on.
+    pub fn files(&self) -> Vec<SourceText> {
+        self.files.borrow().clone()
     }
 
     /// How many faults there are so far.
@@ -176,10 +184,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// One word out of a few, as the value it stands for.
-    pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let help = scalar::did_you_mean(text, words.iter().copied())
@@ -229,6 +237,52 @@ impl<'a> Cursor<'a> {
             return None;
         }
         Some(items)
+    }
+
+    /// Whether a plain value stands here.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self.node.value, Value::Scalar { .. })
+    }
+
+    /// Whether this plain value stands here.
+    pub fn is_word(&self, word: &str) -> bool {
+        matches!(&self.node.value, Value::Scalar { text, .. } if text == word)
+    }
+
+    /// What stands under `key`, if a map with this one key stands here.
+    pub fn only_key(&self, key: &'static str) -> Option<Cursor<'a>> {
+        let Value::Map(entries) = &self.node.value else { return None };
+        if entries.len() != 1 || entries[0].key != key {
+            return None;
+        }
+        self.map()?.get(key)
+    }
+
+    /// The tree of the YAML file that is named here, relative to `base`.
+    pub fn file(&self, base: &Path) -> Option<Node> {
+        let name = self.name()?;
+        let path = base.join(&name);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.fault(
+                    format!("`{name}` cannot be read: {error}"),
+                    "paths are relative to the file that holds them",
+                );
+                return None;
+            }
+        };
+        let mut files = self.collector.files.borrow_mut();
+        let parsed = tree::parse(&text, files.len() + 1);
+        files.push(SourceText { name: path.display().to_string(), text });
+        match parsed {
+            Ok(node) => Some(node),
+            Err(fault) => {
+                let place = fault.place.unwrap_or(self.node.place);
+                self.collector.note(place, "", fault.message, "this file is not YAML");
+                None
+            }
+        }
     }
 
     /// A map. Repeated keys are faults; call [`Map::finish`] when every key was asked for.
@@ -331,6 +385,43 @@ impl<'a> Map<'a> {
             self.collector.note(entry.place, &path, "unknown key", help);
         }
     }
+}
+
+/// How a choice's figure is read.
+pub type Figure<'f, T> = &'f dyn Fn(&Cursor<'_>) -> Option<T>;
+
+/// A word, or a map of one word to its figure.
+pub fn tagged<T: Clone>(
+    at: &Cursor<'_>,
+    words: &[(&str, T)],
+    figures: &[(&'static str, Figure<'_, T>)],
+) -> Option<T> {
+    if !matches!(at.node.value, Value::Map(_)) {
+        let figure = |word: &&str| at.text() == Some(*word);
+        if let Some(word) = figures.iter().map(|(word, _)| *word).find(|word| figure(word)) {
+            at.fault(format!("`{word}` needs a figure"), format!("such as {{ {word}: ... }}"));
+            return None;
+        }
+        return at.choice(words);
+    }
+    let map = at.map()?;
+    let mut found = None;
+    for (word, read) in figures {
+        if let Some(at) = map.get(word) {
+            found = Some(read(&at));
+        }
+    }
+    let count = map.entries().count();
+    map.finish();
+    if found.is_none() || count != 1 {
+        let names: Vec<&str> = figures.iter().map(|(word, _)| *word).collect();
+        at.fault(
+            "must be one choice",
+            format!("a word, or one of {} with its figure", names.join(", ")),
+        );
+        return None;
+    }
+    found?
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -65,7 +65,7 @@ scalar!(
 scalar!(
     Duration,
     ["string", "integer"],
-    r"^(0|[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
+    r"^(0|-?[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
     "A duration with its unit: 36ms, 250us, 1.5s; or 0."
 );
 scalar!(
@@ -79,6 +79,24 @@ scalar!(
     "string",
     r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?(\+1)?$",
     "A clock time; +1 is the next day. Quote it."
+);
+scalar!(
+    FeedWord,
+    ["string", "integer"],
+    r"^(recorded|0|[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
+    "A duration with its unit, or `recorded`."
+);
+scalar!(
+    ClockOrTime,
+    ["string", "integer"],
+    r"^([0-9]{2}:[0-9]{2}(:[0-9]{2})?|0|[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
+    "A clock time in quotes, or a duration with its unit."
+);
+scalar!(
+    PercentOrTime,
+    ["string", "number"],
+    r"^[0-9.]+ ?(ns|us|µs|ms|s|m|h)?$",
+    "A percentage, or a duration with its unit."
 );
 scalar!(Date, "string", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "A date.");
 scalar!(
@@ -404,18 +422,125 @@ shape! {
         volume: u64,
     }
 
-    /// Latency of each leg, 0 to 1h.
+    /// Latency of each leg, 0 to 1h. Every leg is stated, here or in the profile.
     struct Latency {
-        /// Exchange to strategy, market rows.
-        feed: Duration,
+        /// A file that holds such a map, relative to this one; keys beside it take the place of the file's.
+        profile: Option<String>,
+        /// Exchange to strategy, market rows; `recorded` goes by the recorded receive time.
+        feed: Option<FeedLeg>,
         /// Strategy to exchange, new orders.
-        submit: Duration,
+        submit: Option<Leg>,
         /// Strategy to exchange, amends.
-        amend: Duration,
+        amend: Option<Leg>,
         /// Strategy to exchange, cancels.
-        cancel: Duration,
+        cancel: Option<Leg>,
         /// Exchange to strategy, reports and fills.
-        response: Duration,
+        response: Option<Leg>,
+        /// The broker's limit on requests, before the entry leg. Default none.
+        throttle: Option<Throttle>,
+    }
+
+    /// A model of a leg.
+    struct LegFigure {
+        /// Anything between two bounds, equally likely.
+        uniform: Option<UniformLeg>,
+        /// A normal distribution, cut off at both bounds.
+        normal: Option<NormalLeg>,
+        /// A floor, and a lognormal distribution above it.
+        lognormal: Option<LogNormalLeg>,
+        /// Measured quantiles, [percent, time] each, rising; straight lines between them.
+        quantiles: Option<Vec<Vec<PercentOrTime>>>,
+        /// A Parquet file of recorded stamps: action, request_ts, exchange_ts, response_ts.
+        replay: Option<String>,
+        /// By time of day.
+        time_of_day: Option<HoursLeg>,
+    }
+
+    /// A model of the feed leg.
+    struct FeedLegFigure {
+        /// Anything between two bounds, equally likely.
+        uniform: Option<UniformLeg>,
+        /// A normal distribution, cut off at both bounds.
+        normal: Option<NormalLeg>,
+        /// A floor, and a lognormal distribution above it.
+        lognormal: Option<LogNormalLeg>,
+        /// Measured quantiles, [percent, time] each, rising; straight lines between them.
+        quantiles: Option<Vec<Vec<PercentOrTime>>>,
+        /// By time of day.
+        time_of_day: Option<HoursLeg>,
+        /// The recorded receive time.
+        recorded: Option<RecordedLeg>,
+    }
+
+    /// A model of a leg at a time of day, or of rows without a clock.
+    struct PlainLegFigure {
+        /// Anything between two bounds, equally likely.
+        uniform: Option<UniformLeg>,
+        /// A normal distribution, cut off at both bounds.
+        normal: Option<NormalLeg>,
+        /// A floor, and a lognormal distribution above it.
+        lognormal: Option<LogNormalLeg>,
+        /// Measured quantiles, [percent, time] each, rising; straight lines between them.
+        quantiles: Option<Vec<Vec<PercentOrTime>>>,
+    }
+
+    /// Two bounds.
+    struct UniformLeg {
+        /// Shortest.
+        min: Duration,
+        /// Longest.
+        max: Duration,
+    }
+
+    /// A normal distribution, cut off.
+    struct NormalLeg {
+        /// Mean before the cut.
+        mean: Duration,
+        /// Standard deviation before the cut.
+        sd: Duration,
+        /// Shortest.
+        min: Duration,
+        /// Longest.
+        max: Duration,
+    }
+
+    /// A floor, and a lognormal distribution above it.
+    struct LogNormalLeg {
+        /// Nothing is faster.
+        floor: Duration,
+        /// Half of all messages take less; above the floor.
+        median: Duration,
+        /// Longest.
+        max: Duration,
+        /// Standard deviation of the logarithm.
+        sigma: Decimal,
+    }
+
+    /// Legs by time of day.
+    struct HoursLeg {
+        /// Local time less UTC, such as 8h.
+        utc_offset: Duration,
+        /// [clock time from which it holds, leg] each, rising; before the first, the last one holds.
+        legs: Vec<Vec<ClockOrLeg>>,
+    }
+
+    /// The recorded receive time.
+    struct RecordedLeg {
+        /// Added to it. Default 0.
+        skew: Option<Duration>,
+        /// For rows without a receive time, or with one before the exchange's; without this they stop the run.
+        otherwise: Option<PlainLeg>,
+    }
+
+    /// A limit on requests.
+    struct Throttle {
+        /// Submits, amends and cancels together.
+        #[schemars(range(min = 1, max = 100_000))]
+        requests: u32,
+        /// Within this time.
+        per: Duration,
+        /// What becomes of one more.
+        excess: Excess,
     }
 
     /// Sizes of a lane's slabs.
@@ -478,7 +603,6 @@ words! {
     enum Round { Down, HalfUp, Up, }
 }
 
-/// The name of a preset, or windows.
 /// Declares a choice: a word, or one figure under its name.
 macro_rules! choices {
     ($($(#[$meta:meta])* $name:ident: $word:ident | $figure:ident,)*) => {
@@ -505,9 +629,19 @@ choices! {
     Beyond: BeyondWord | BeyondFigure,
     /// Least cost of taking.
     Slippage: SlippageWord | SlippageFigure,
+    /// A time, or a model.
+    Leg: Duration | LegFigure,
+    /// A time, `recorded`, or a model.
+    FeedLeg: FeedWord | FeedLegFigure,
+    /// A time, or a model.
+    PlainLeg: Duration | PlainLegFigure,
+    /// A clock time, a time, or a model.
+    ClockOrLeg: ClockOrTime | PlainLegFigure,
 }
 
 words! {
+    /// Requests beyond a limit.
+    enum Excess { Reject, Wait, }
     /// The estimate that fills.
     enum Estimate { Pessimistic, Model, Optimistic, }
     /// Evidence of displayed size.
@@ -532,6 +666,7 @@ words! {
     enum SlippageWord { None, }
 }
 
+/// The name of a preset, or windows.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "described, never made")]

@@ -185,7 +185,7 @@ fn read_window(at: &Cursor<'_>) -> Option<Window> {
 }
 
 /// A clock time `HH:MM` or `HH:MM:SS`, with `+1` for the next day, in seconds after midnight.
-fn clock(at: &Cursor<'_>) -> Option<i64> {
+pub fn clock(at: &Cursor<'_>) -> Option<i64> {
     let text = at.text()?;
     let (time, days) = match text.strip_suffix("+1") {
         Some(time) => (time, 1),

@@ -3,6 +3,7 @@
 
 use super::fault::{Faults, SourceText};
 use super::*;
+use btcore::latency::{Excess, FeedLeg, Leg, Legs, Quantile, ThrottleConfig};
 use btcore::strategy::Param;
 use btcore::wire::{FeeBase, Rounding, TickStep};
 
@@ -72,7 +73,7 @@ fn a_good_config_is_read_exactly() {
     assert_eq!(txf.instrument.fees[1].unit, 1_000_000);
     assert_eq!(txf.instrument.fees[1].rounding, Rounding::HalfUp);
     let lane = &config.lanes[0];
-    assert_eq!(lane.config.latency.response_ns, 250_000);
+    assert_eq!(lane.config.latency.response, Leg::Constant(250_000));
     assert_eq!(lane.config.capital, 1_000_000_000_000);
     assert_eq!(
         lane.strategies[0].params,
@@ -196,7 +197,7 @@ fn from_after_to_names_both() {
 fn overrides_are_checked_and_named() {
     let config =
         try_parse(GOOD, &["data.synth.seed=9", "latency.submit=1ms", "output.dir=x/y"]).unwrap();
-    assert_eq!(config.lanes[0].config.latency.submit_ns, 1_000_000);
+    assert_eq!(config.lanes[0].config.latency.submit, Leg::Constant(1_000_000));
     assert_eq!(config.output.dir, Path::new("x/y"));
     let told =
         faults(GOOD, &["latency.submit=2h", "latensy.submit=1ms", "instruments.7.tick=1", "x"]);
@@ -246,7 +247,7 @@ fn the_hash_ignores_what_no_result_depends_on() {
     assert_ne!(hash(&GOOD.replace("submit: 36ms", "submit: 37ms")), base);
     let document = effective::document(&try_parse(GOOD, &[]).unwrap());
     assert_eq!(document, effective::sorted(&document));
-    assert_eq!(base, "fdb61e897e324a20af5fa405b936f0892ed54ec259c09c31b298eedec389c4cc");
+    assert_eq!(base, "708bdb89c83343d3960f15a8d7126e691e711825d13aa391b7b69c58c60a7c90");
 }
 
 /// Every key path of a schema, list elements written as `[]`.
@@ -284,16 +285,27 @@ name: x
 data: { parquet: {}, clickhouse: {}, synth: {} }
 instruments: [{ sessions: { list: [{}] }, price_limits: {}, fees: [{}] }]
 capacity: {}
-latency: {}
+latency: LEGS
 exchange: { queue: { join: {}, advance: {} }, netting: {}, taken: {}, beyond: {}, slippage: { linear: {}, square_root: {} } }
 strategies: [{ params: {} }]
 output: { clickhouse: {} }
 "#;
-    let lanes = "lanes: [{ latency: {}, capacity: {}, exchange: {queue: {join: {}, advance: {}}, netting: {}, taken: {}, beyond: {}, \
+    let lanes = "lanes: [{ latency: LEGS, capacity: {}, exchange: {queue: {join: {}, advance: {}}, netting: {}, taken: {}, beyond: {}, \
          slippage: {linear: {}, square_root: {}}}, strategies: [{}] }]\ninstruments_file: none.yaml\n";
     let mut read = BTreeSet::new();
-    for text in [one_lane, lanes] {
-        let source = SourceText { name: "x".into(), text: text.into() };
+    let plain = "uniform: {}, normal: {}, lognormal: {}";
+    let hours = format!("time_of_day: {{ legs: [[\"08:45\", {{ {plain} }}]] }}");
+    let entry = format!("{{ {plain}, {hours} }}");
+    let legs = [
+        format!(
+            "{{ submit: {entry}, amend: {entry}, cancel: {entry}, response: {entry}, throttle: {{}}, feed: {entry} }}"
+        ),
+        format!("{{ feed: {{ recorded: {{ otherwise: {{ {plain} }} }} }} }}"),
+    ];
+    let texts =
+        legs.iter().flat_map(|legs| [one_lane, lanes].map(|text| text.replace("LEGS", legs)));
+    for text in texts {
+        let source = SourceText { name: "x".into(), text };
         read.extend(parse(source, Path::new(""), &LoadOptions::default()).1);
     }
     let document = schema::document();
@@ -319,4 +331,115 @@ fn the_examples_are_valid() {
     let config = load(&root.join("configs/txf.yaml"), &options).unwrap();
     assert_eq!(config.lanes.len(), 2);
     assert_eq!(config.instruments[0].instrument.sessions.len(), 8);
+}
+
+/// A config whose latency is these words, in a directory of its own with the files that they name.
+fn with_latency(words: &str, files: &[(&str, &str)]) -> Result<Config, Faults> {
+    let dir = std::env::temp_dir().join(format!("bt-host-latency-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir(&dir).unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    let from = "latency: { feed: 0, submit: 36ms, amend: 43ms, cancel: 47ms, response: 250us }";
+    assert!(GOOD.contains(from));
+    let text = GOOD.replace(from, &format!("latency: {words}"));
+    let source = SourceText { name: "run.yaml".into(), text };
+    let config = parse(source, &dir, &LoadOptions::default()).0;
+    std::fs::remove_dir_all(&dir).unwrap();
+    config
+}
+
+#[test]
+fn a_latency_profile_is_read_and_keys_beside_it_win() {
+    let profile = "submit: { quantiles: [[50, 1ms], [99.9, 8ms]] }\ncancel: 2ms\nresponse: 3ms\n\
+                   throttle: { requests: 5, per: 1s, excess: wait }\n";
+    let words = "{ profile: p.yaml, feed: { recorded: { skew: -1ms, otherwise: { uniform: { min: 0, max: 5ms } } } }, \
+                 amend: { lognormal: { floor: 1ms, median: 2ms, sigma: 0.5, max: 9ms } }, cancel: 4ms }";
+    let config = with_latency(words, &[("p.yaml", profile)]).unwrap_or_else(|f| panic!("{f}"));
+    let ms = 1_000_000;
+    assert_eq!(
+        config.lanes[0].config.latency,
+        Legs {
+            feed: FeedLeg::Recorded {
+                skew_ns: -ms,
+                otherwise: Some(Leg::Uniform { min_ns: 0, max_ns: 5 * ms }),
+            },
+            submit: Leg::Quantiles(vec![
+                Quantile { ppm: 500_000, ns: ms },
+                Quantile { ppm: 999_000, ns: 8 * ms },
+            ]),
+            amend: Leg::LogNormal {
+                floor_ns: ms,
+                median_ns: 2 * ms,
+                sigma_e6: 500_000,
+                max_ns: 9 * ms,
+            },
+            cancel: Leg::Constant(4 * ms),
+            response: Leg::Constant(3 * ms),
+            throttle: Some(ThrottleConfig {
+                requests: 5,
+                per_ns: 1_000 * ms,
+                excess: Excess::Wait,
+            }),
+        }
+    );
+}
+
+#[test]
+fn faults_of_latencies_name_their_place() {
+    let rest = "amend: 0, cancel: 0, response: 0";
+    for (submit, files, place, says) in [
+        (
+            "{ uniform: { min: 5ms, max: 1ms } }",
+            vec![],
+            "latency",
+            "submit latency: 5000000 to 1000000 ns",
+        ),
+        ("{ quantiles: [[50, 2ms], [95, 1ms]] }", vec![], "latency", "quantiles rise"),
+        (
+            "{ quantiles: [[50, 2ms, 3ms]] }",
+            vec![],
+            "latency.submit.quantiles[0]",
+            "found 3 values",
+        ),
+        (
+            "{ normal: { mean: 1ms, min: 0, max: 2ms } }",
+            vec![],
+            "latency.submit.normal.sd",
+            "missing",
+        ),
+        ("{ gamma: 1ms }", vec![], "latency.submit.gamma", "unknown key"),
+        (
+            "{ time_of_day: { utc_offset: 8h, legs: [[\"25:00\", 1ms]] } }",
+            vec![],
+            "latency.submit.time_of_day.legs[0][0]",
+            "not a clock time",
+        ),
+        (
+            "{ time_of_day: { utc_offset: 8h, legs: [[\"09:00\", { time_of_day: {} }]] } }",
+            vec![],
+            "latency.submit.time_of_day.legs[0][1].time_of_day",
+            "unknown key",
+        ),
+        ("{ replay: none.parquet }", vec![], "latency.submit.replay", "No such file"),
+        ("1ms, profile: none.yaml", vec![], "latency.profile", "cannot be read"),
+        ("1ms, profile: p.yaml", vec![("p.yaml", "amend: 2\n")], "amend", "has no unit"),
+        (
+            "1ms, throttle: { requests: 0, per: 1s, excess: drop }",
+            vec![],
+            "latency.throttle.excess",
+            "reject, wait",
+        ),
+        ("recorded", vec![], "latency.submit", "`recorded`"),
+    ] {
+        let faults = with_latency(&format!("{{ feed: 0, {rest}, submit: {submit} }}"), &files);
+        let faults = faults.map(|_| panic!("{submit} is taken")).unwrap_err();
+        let found = faults.list.iter().any(|f| f.path == place && f.message.contains(says));
+        assert!(found, "{submit}: {faults}");
+    }
+    // What neither the config nor the profile states is missing at the config.
+    let faults = with_latency("{ profile: p.yaml, feed: 0 }", &[("p.yaml", "submit: 1ms\n")]);
+    let faults = faults.map(|_| panic!("it is taken")).unwrap_err();
+    let paths: Vec<&str> = faults.list.iter().map(|fault| fault.path.as_str()).collect();
+    assert_eq!(paths, ["latency.amend", "latency.cancel", "latency.response"]);
 }

@@ -108,6 +108,7 @@ fn lane(lane: &LaneResult) -> Value {
             "optimistic": s.qty_estimated[2],
         },
         "ghosts_cut": s.ghosts_cut,
+        "requests_throttled": s.requests_throttled,
         "taken_forgotten": s.taken_forgotten,
         "pnl": money(s.pnl),
         "pnl_realised": money(s.pnl_realised),

@@ -7,6 +7,7 @@
 pub mod clickhouse;
 pub mod columns;
 pub mod decode;
+pub mod flat;
 pub mod parquet;
 pub mod pending;
 pub mod synth;

@@ -197,3 +197,82 @@ fn the_default_model_is_near_the_truth_on_full_and_on_throttled_books() {
         assert!(all["bracket"]["undecided"].as_f64().unwrap() <= undecided, "{all}");
     }
 }
+
+/// A request: action, sent at ms, there and back in us.
+type Request = (&'static str, i64, i64, i64);
+
+fn stamps(list: &[Request]) -> RecordBatch {
+    let column = |of: &dyn Fn(&Request) -> i64| -> ArrayRef {
+        Arc::new(list.iter().map(|row| Some(of(row))).collect::<Int64Array>())
+    };
+    let sent = |row: &Request| T0 + row.1 * MS;
+    batch(vec![
+        ("action", Arc::new(list.iter().map(|row| Some(row.0)).collect::<StringArray>())),
+        ("request_ts", column(&sent)),
+        ("exchange_ts", column(&|row| sent(row) + row.2 * 1_000)),
+        ("response_ts", column(&|row| sent(row) + (row.2 + row.3) * 1_000)),
+    ])
+}
+
+#[test]
+fn latencies_are_fitted_by_action_and_the_profile_is_a_config() {
+    let scratch = Scratch::new("latency");
+    let dir = &scratch.0;
+    // 100 submits of 1 to 100 ms, 10 cancels of 2 ms, no amend; back in 300 us always.
+    let mut list: Vec<Request> =
+        (0..100).map(|n| ("submit", n, (n * 37 % 100 + 1) * 1_000, 300)).collect();
+    list.extend((0..10).map(|n| ("cancel", 200 + n, 2_000, 300)));
+    let file = dir.join("stamps.parquet");
+    scratch.write("stamps.parquet", &stamps(&list), 1_000);
+    let profile = dir.join("profile.yaml");
+    let run = |words: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_bt-host"))
+            .args(["calibrate", "--latency"])
+            .arg(&file)
+            .args(words)
+            .output()
+            .expect("bt-host starts")
+    };
+    let told = document(&run(&["--json", "--save", profile.to_str().unwrap()]));
+    assert_eq!(told["requests"], 110);
+    let submit = &told["legs"]["submit"];
+    assert_eq!(submit["count"], 100);
+    let points = submit["quantiles_percent_ns"].as_array().unwrap();
+    let at = |percent: f64| points.iter().find(|p| p[0] == percent).unwrap()[1].as_i64().unwrap();
+    assert_eq!(
+        [0.0, 50.0, 95.0, 99.0, 99.9, 100.0].map(at),
+        [1, 50, 95, 99, 100, 100].map(|ms| ms * MS)
+    );
+    assert_eq!(told["legs"]["amend"]["count"], 0);
+    let table = String::from_utf8(run(&[]).stdout).unwrap();
+    assert!(table.contains("no amend was recorded"), "{table}");
+
+    // The profile, and the stamps themselves, are legs of a config.
+    let text = std::fs::read_to_string(root().join("configs/demo.yaml")).unwrap();
+    let latency = text.lines().find(|line| line.trim_start().starts_with("latency:")).unwrap();
+    for legs in [
+        "latency: { profile: profile.yaml, feed: 5ms, amend: 1ms }",
+        "latency: { feed: 5ms, submit: { replay: stamps.parquet }, amend: 1ms, cancel: { replay: stamps.parquet }, \
+         response: { replay: stamps.parquet } }",
+    ] {
+        let config = dir.join("run.yaml");
+        std::fs::write(&config, text.replace(latency, legs)).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_bt-host"))
+            .args(["run", "--json", "--config"])
+            .arg(&config)
+            .arg("--out")
+            .arg(dir.join("out"))
+            .arg("--force")
+            .output()
+            .expect("bt-host starts");
+        let told = document(&output);
+        assert!(told["lanes"][0]["fills"].as_u64().unwrap() > 0, "{told:#}");
+    }
+
+    list.push(("submit", 300, -1, 5));
+    scratch.write("stamps.parquet", &stamps(&list), 1_000);
+    let output = run(&[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("row 110") && stderr.contains("exchange_ts"), "{stderr}");
+}
