@@ -202,6 +202,7 @@ impl Exchange {
         let left = printed.left(order.side, order.price, state);
         let unseen = match self.config.unseen {
             Unseen::Wait => AHEAD_UNKNOWN,
+            Unseen::Nobody => 0,
             Unseen::Mean if printed.reached(order.price) => 0,
             Unseen::Mean => mean_lots(&book, order.side, instrument),
         };

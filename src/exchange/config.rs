@@ -84,6 +84,8 @@ pub enum Unseen {
     Wait,
     /// As much as the shown side has at a price on average; nothing where the market has just printed.
     Mean,
+    /// Nobody is ahead: what simulators that know displayed prices alone assume.
+    Nobody,
 }
 
 /// The queue model.

@@ -14,7 +14,9 @@ pub mod shadow;
 use crate::config::Config;
 use crate::run::RunError;
 use crate::source::SourceError;
-use btcore::exchange::{Advance, ExchangeConfig, Join, LOT, QueueModel};
+use btcore::exchange::{
+    Advance, CrossedFills, ExchangeConfig, Join, LOT, QueueModel, ThroughFills, Unseen,
+};
 use measure::{Half, Scores};
 use orders::RealOrder;
 use std::path::Path;
@@ -37,8 +39,29 @@ pub enum Fit {
 pub struct Candidate {
     /// Name in the report.
     pub name: String,
-    /// The model.
+    /// The queue model.
     pub queue: QueueModel,
+    /// Whether it fills like hftbacktest, rather than by the evidence that the config asks for.
+    pub like_hftbacktest: bool,
+}
+
+impl Candidate {
+    /// All its beliefs, where the config's are `own`.
+    fn beliefs(&self, own: &ExchangeConfig) -> ExchangeConfig {
+        if !self.like_hftbacktest {
+            return ExchangeConfig { queue: self.queue, ..*own };
+        }
+        // An order that a print goes through or an opposite quote touches is filled whole, its queue is what is displayed,
+        // and nobody is ahead where nothing is: held equal to the original, fill by fill, by `tests/hftbacktest`.
+        ExchangeConfig {
+            queue: self.queue,
+            crossed: CrossedFills::Full,
+            through: ThroughFills::Full,
+            unseen: Unseen::Nobody,
+            ghosts_max: own.ghosts_max,
+            ..ExchangeConfig::RISK_AVERSE
+        }
+    }
 }
 
 /// What came out.
@@ -82,9 +105,9 @@ pub fn fills(config: &Config, orders: &Path, fit: Fit) -> Result<Calibration, Ru
     let mut candidates = standard();
     let own_model = fitted.unwrap_or(own.queue);
     let name = if fitted.is_some() { "fitted" } else { "model" };
-    candidates.insert(0, Candidate { name: name.into(), queue: own_model });
-    let models: Vec<ExchangeConfig> =
-        candidates.iter().map(|c| ExchangeConfig { queue: c.queue, ..own }).collect();
+    let first = Candidate { name: name.into(), queue: own_model, like_hftbacktest: false };
+    candidates.insert(0, first);
+    let models: Vec<ExchangeConfig> = candidates.iter().map(|c| c.beliefs(&own)).collect();
     let played = shadow::play(config, &orders, &models)?;
     let scores = measure::score(&orders, &played.outcomes, half, models.len());
     Ok(Calibration { candidates, scores, fitted, refused: played.refused })
@@ -106,14 +129,27 @@ fn standard() -> Vec<Candidate> {
         ("front_optimistic", Advance::FrontOptimistic),
     ];
     let pairs = joins.iter().flat_map(|join| advances.iter().map(move |advance| (join, advance)));
-    pairs
+    let own = pairs
         // A power of one and pro-rata are one model; the former is named once, for whoever looks for it.
         .filter(|((join, _), (advance, _))| *join == "displayed" || *advance != "pro_rata")
         .map(|((join_name, join), (name, advance))| Candidate {
             name: format!("{join_name}/{name}"),
             queue: QueueModel { join: *join, advance: *advance },
-        })
-        .collect()
+            like_hftbacktest: false,
+        });
+    let theirs = [
+        ("risk_averse", Advance::RiskAverse),
+        ("power2", Advance::Power(2)),
+        ("power3_3", Advance::Power3(3)),
+        ("log", Advance::Log),
+        ("log2", Advance::Log2),
+    ];
+    let theirs = theirs.map(|(name, advance)| Candidate {
+        name: format!("hftbacktest/{name}"),
+        queue: QueueModel { join: Join::Displayed, advance },
+        like_hftbacktest: true,
+    });
+    own.chain(theirs).collect()
 }
 
 /// The model of two figures, the share of what came up that is ahead and the part of the pro-rata advance, that has the

@@ -30,7 +30,7 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
         )
     });
     let unseen = map.get("unseen").map_or(Some(default.unseen), |at| {
-        at.choice(&[("wait", Unseen::Wait), ("mean", Unseen::Mean)])
+        at.choice(&[("wait", Unseen::Wait), ("mean", Unseen::Mean), ("nobody", Unseen::Nobody)])
     });
     let crossed = map.get("crossed_fills").map_or(Some(default.crossed), |at| {
         at.choice(&[
@@ -197,6 +197,7 @@ pub fn effective(config: &ExchangeConfig) -> Value {
     let unseen = match config.unseen {
         Unseen::Wait => "wait",
         Unseen::Mean => "mean",
+        Unseen::Nobody => "nobody",
     };
     let crossed = match config.crossed {
         CrossedFills::Never => "never",

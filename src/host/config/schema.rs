@@ -649,7 +649,7 @@ words! {
     /// Evidence of a print through.
     enum ThroughFills { Volume, Full, }
     /// Queues at prices out of view.
-    enum Unseen { Wait, Mean, }
+    enum Unseen { Wait, Mean, Nobody, }
     /// How far a trade and its drop of depth may be apart.
     enum NettingWord { TradeFirst, NextBook, }
     /// Own orders that would meet.

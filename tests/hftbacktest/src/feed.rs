@@ -28,6 +28,10 @@ pub struct LeftOut {
 #[derive(Clone, Debug, Default)]
 pub struct Feed {
     pub theirs: Vec<TheirEvent>,
+    /// The rows that theirs were made of, every print with its aggressor.
+    pub clean: Vec<Row>,
+    /// When prints came that have none, and their prices.
+    pub unsided: Vec<(i64, i64)>,
     pub left_out: LeftOut,
 }
 
@@ -42,11 +46,14 @@ pub fn encode(rows: &[Row], tick: i64, depth_max: usize) -> Feed {
             kind::TRADE if event.is_trade_valid() => {
                 let Some(side) = aggressor(event, last.as_ref()) else {
                     feed.left_out.trades_unsided += 1;
+                    feed.unsided.push((event.ts_exch_ns, event.trade_price));
                     continue;
                 };
                 let ev =
                     if side == Side::Buy { EXCH_BUY_TRADE_EVENT } else { EXCH_SELL_TRADE_EVENT };
                 feed.theirs.push(their_row(ev, event, event.trade_price / tick, event.trade_qty));
+                let aggressor = if side == Side::Buy { 1 } else { -1 };
+                feed.clean.push((Event { aggressor, ..*event }, *depth));
             }
             kind::BOOK if event.is_book_valid() => {
                 let book = Book { event, depth };
@@ -60,6 +67,7 @@ pub fn encode(rows: &[Row], tick: i64, depth_max: usize) -> Feed {
                         depth_max,
                     );
                 }
+                feed.clean.push(*row);
                 last = Some(*row);
             }
             kind::TRADE => feed.left_out.trades_invalid += 1,

@@ -78,7 +78,7 @@ pub fn play(
                     replay.close(stream);
                     continue;
                 }
-                let events: Vec<Event> = chunk.iter().map(|row| row.0).collect();
+                let events: Vec<Event> = chunk.iter().map(|row| unfinished(&row.0)).collect();
                 let books = chunk.iter().filter(|row| row.0.kind == kind::BOOK);
                 let depths: Vec<Depth> = books.map(|row| row.1).collect();
                 let seqs: Vec<u64> = (next as u64..).take(chunk.len()).collect();
@@ -89,6 +89,21 @@ pub fn play(
     }
     replay.drain(0, &mut lives);
     Ok(lives.0)
+}
+
+/// A row as a source gives it: the feed sets flags, and the touch of prints.
+fn unfinished(event: &Event) -> Event {
+    let touch = Event { flags: 0, depth_ix: 0, ..*event };
+    match event.kind {
+        kind::TRADE => Event {
+            bid_price: Event::EMPTY.bid_price,
+            ask_price: Event::EMPTY.ask_price,
+            bid_qty: 0,
+            ask_qty: 0,
+            ..touch
+        },
+        _ => touch,
+    }
 }
 
 /// Does what the script says, each at its time.

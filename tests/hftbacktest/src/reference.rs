@@ -15,6 +15,18 @@ pub struct Repairs {
     /// A price that comes back into view keeps its place: what left the level unseen may have stood anywhere, and what
     /// traded there was printed. Theirs takes the change since it was last seen for one cancel by everybody.
     pub unseen_is_not_cancelled: bool,
+    /// Who joins between a print and the picture that shows its effect is not behind the lots that were printed. Theirs
+    /// takes them for ahead, and then for cancelled.
+    pub printed_is_gone: bool,
+}
+
+impl Repairs {
+    /// Every one.
+    pub const ALL: Repairs = Repairs {
+        nobody_is_less_than_nobody: true,
+        unseen_is_not_cancelled: true,
+        printed_is_gone: true,
+    };
 }
 
 /// A resting order.
@@ -43,6 +55,9 @@ pub fn fills(
     let picture = rows[..before].iter().rfind(|row| row.0.kind == kind::BOOK);
     let lots = |state| if let LevelState::Known(qty) = state { f64::from(qty) } else { 0.0 };
     let mut level = picture.map_or(0.0, |row| lots(state(row)));
+    if repairs.printed_is_gone {
+        level -= gone_before(&rows[..before], order).min(level);
+    }
     let (mut front, mut printed, mut left, mut in_view) = (level, 0.0, order.qty, true);
     for row in rows[before..].iter().take_while(|row| row.0.ts_exch_ns < order.until_ns) {
         let event = &row.0;
@@ -97,6 +112,20 @@ pub fn fills(
         }
     }
     (filled, nearest)
+}
+
+/// Lots that printed at the order's price, or all of them where a print went through it, since the last picture.
+fn gone_before(rows: &[Row], order: &Order) -> f64 {
+    let hit = if order.side == Side::Buy { -1 } else { 1 };
+    let since = rows.iter().rev().take_while(|row| row.0.kind != kind::BOOK);
+    since.filter(|row| row.0.aggressor == hit).fold(0.0, |sum, (event, _)| {
+        let (price, qty) = (event.trade_price, f64::from(event.trade_qty));
+        match () {
+            () if order.side.is_better(order.price, price) => f64::INFINITY,
+            () if price == order.price => sum + qty,
+            () => sum,
+        }
+    })
 }
 
 fn advance(model: Model, front: f64, before: f64, now: f64, printed: f64) -> f64 {
