@@ -279,8 +279,11 @@ fn one(seed: u64, model: Model, fills: Fills, counts: &mut Counts) {
         counts.fills += want.fills.len() as u64;
         let order = resting(&rows, &actions, *id);
         let by = |nobody, unseen| {
-            let repairs =
-                Repairs { nobody_is_less_than_nobody: nobody, unseen_is_not_cancelled: unseen };
+            let repairs = Repairs {
+                nobody_is_less_than_nobody: nobody,
+                unseen_is_not_cancelled: unseen,
+                printed_is_gone: false, // Here nothing arrives between a print and its picture.
+            };
             reference::fills(&rows, order.as_ref().unwrap(), model, fills, repairs)
         };
         if order.is_some() {
