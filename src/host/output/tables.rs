@@ -172,6 +172,7 @@ pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
     first.orders.close()?;
     first.fills.close()?;
     first.series.close()?;
+    first.queues.close()?;
     Ok(())
 }
 
@@ -274,7 +275,7 @@ fn side_name(side: u8) -> &'static str {
 }
 
 fn evidence_name(evidence: u8) -> &'static str {
-    [Evidence::Through, Evidence::At, Evidence::Crossed, Evidence::Taken]
+    [Evidence::Through, Evidence::At, Evidence::Crossed, Evidence::Taken, Evidence::Auction]
         .into_iter()
         .find(|known| *known as u8 == evidence)
         .map_or("?", Evidence::name)
@@ -291,7 +292,7 @@ fn end_name(end: OrderEnd) -> &'static str {
 }
 
 fn order_type_name(value: u8) -> &'static str {
-    ["?", "limit", "market"].get(usize::from(value)).copied().unwrap_or("?")
+    ["?", "limit", "market", "market_protected"].get(usize::from(value)).copied().unwrap_or("?")
 }
 
 fn tif_name(value: u8) -> &'static str {

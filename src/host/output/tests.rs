@@ -10,7 +10,7 @@ use arrow_array::{Array, Int64Array, RecordBatch, StringArray};
 use btcore::engine::LaneSummary;
 use btcore::feed::FeedStats;
 use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
-use btcore::wire::{Fill, Reason, Side, UNDEF_TIME};
+use btcore::wire::{Fill, QueueRow, Reason, Side, UNDEF_TIME};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::fs;
@@ -215,6 +215,17 @@ fn series(ts_ns: i64) -> SeriesRow {
     }
 }
 
+fn queue(id: u64) -> QueueRow {
+    QueueRow {
+        order_id: id,
+        ts_join_ns: 6,
+        ts_end_ns: 9,
+        ts_first_ns: [UNDEF_TIME, 8, 7],
+        filled_qty: [0, 1, 1],
+        ahead_qty: [u32::MAX, 2, 0],
+    }
+}
+
 /// Writes two lanes of 20,000 orders, drained in turns of `turn` rows.
 fn write(turn: u64) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("bt-host-tables-{}", Uuid::now_v7()));
@@ -236,6 +247,7 @@ fn write(turn: u64) -> PathBuf {
                 if id % 100 == 0 {
                     lane.fill(&fill(id));
                     lane.series(&series(id as i64));
+                    lane.queue(&queue(id));
                 }
                 if id == 10 {
                     lane.log(1_000, 0, 2, "hello");
@@ -286,6 +298,10 @@ fn files_read_back_and_do_not_show_the_drains() {
     let fees = fills[0].column_by_name("fee_e6").unwrap();
     assert_eq!(fees.as_any().downcast_ref::<Int64Array>().unwrap().value(0), 60_000_000);
     assert!(fills[0].column_by_name("ahead_model_qty").unwrap().is_null(0));
+    for (file, rows) in [("timeseries.parquet", 400), ("queues.parquet", 400)] {
+        let batches = read(&one.join(file));
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows, "{file}");
+    }
     let log = fs::read_to_string(one.join(tables::LOG_FILE)).unwrap();
     assert_eq!(log.lines().count(), 2);
     assert!(log.ends_with("b/maker-b info: hello\n"), "{log}");
