@@ -92,6 +92,8 @@ pub struct Queue {
     traded: Recent,
     /// Left the book, and not yet seen to trade.
     dropped: Recent,
+    /// What of the queue on arrival the shortest one leaves out until the first book after it.
+    withheld: i64,
     /// Advance that `dropped` gave in each world, in parts of [`LOT`]; at most all of it.
     credit: [i64; WORLDS],
     /// First instant of the next stretch of the netting window, ns.
@@ -111,29 +113,26 @@ impl Queue {
         traded: Recent { current: 0, previous: 0 },
         dropped: Recent { current: 0, previous: 0 },
         credit: [0; WORLDS],
+        withheld: 0,
         stretch_end_ns: i64::MIN,
         ts_book_ns: 0,
         ts_join_ns: 0,
     };
 
-    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows `state` at its price, and
-    /// prints have left `left` of that. The longest queue takes what printed to be filled up again. Out of view the model
-    /// assumes `unseen`, in parts of [`LOT`], or [`AHEAD_UNKNOWN`].
-    pub fn join(
-        state: LevelState,
-        left: LevelState,
-        unseen: i64,
-        ts_book_ns: i64,
-        now_ns: i64,
-    ) -> Self {
-        let qty = |state| if let LevelState::Known(qty) = state { qty } else { 0 };
+    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows so much at its price that
+    /// prints have left `left` of it. Until a later book says what came up and what went in between, the longest queue is
+    /// without end, and of the shortest one half may have left. Out of view the model assumes `unseen`, in parts of
+    /// [`LOT`], or [`AHEAD_UNKNOWN`].
+    pub fn join(left: LevelState, unseen: i64, ts_book_ns: i64, now_ns: i64) -> Self {
+        let shown = if let LevelState::Known(qty) = left { qty } else { 0 };
         let (ahead, is_known) = match left {
             LevelState::Unknown => ([AHEAD_UNKNOWN, unseen, 0], false),
-            _ => ([state, left, left].map(|state| lots(qty(state))), true),
+            _ => ([AHEAD_UNKNOWN, lots(shown), lots(shown) / 2], true),
         };
         Queue {
             ahead,
-            shown: qty(left),
+            withheld: lots(shown) - lots(shown) / 2,
+            shown,
             is_known,
             is_joining: true,
             ts_book_ns,
@@ -180,6 +179,7 @@ impl Queue {
                 return;
             }
         };
+        self.ahead[WORLDS - 1] += core::mem::take(&mut self.withheld);
         if !self.is_known {
             // It is back. Who is ahead was ahead before, and is displayed now.
             self.is_known = true;
