@@ -3,7 +3,6 @@
 //! Invariants: it is a run like any other, of the config that the repository ships as `configs/demo.yaml`; beside
 //! the results it writes the tape that was traded and the truth about every order that rested in it.
 
-use crate::config::data::SourceSpec;
 use crate::config::fault::{Faults, SourceText};
 use crate::config::{self, Config, LoadOptions};
 use crate::output::OutputError;
@@ -31,11 +30,7 @@ pub fn config(options: &LoadOptions) -> Result<Config, Faults> {
 
 /// The tape that a config's synthetic exchange makes, if it has one.
 fn tape(config: &Config) -> Option<crate::synth::Synth> {
-    let SourceSpec::Synth { preset, seed } = &config.data.source else { return None };
-    let instrument = &config.instruments.first()?.instrument;
-    let data = &config.data;
-    let config = synth::config(preset, *seed, instrument, data.from_ns, data.to_ns).ok()?;
-    crate::synth::Synth::new(config).ok()
+    crate::synth::Synth::new(synth::recipe(config).ok()??).ok()
 }
 
 /// Writes the tape and its truth into `dir`.

@@ -117,10 +117,11 @@ struct CalibrateArgs {
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", requires = "config")]
     sets: Vec<String>,
     /// Real orders and what became of them, Parquet: symbol, side, price_scaled, qty, add_ts, end_ts, filled_qty,
-    /// first_fill_ts, and optionally add_after_seq_no, queue_ahead_qty.
+    /// first_fill_ts, and optionally add_after_seq_no, queue_ahead_qty. Or `synth`: those of the config's own
+    /// synthetic exchange.
     #[arg(
         long,
-        value_name = "FILE.parquet",
+        value_name = "FILE.parquet|synth",
         requires = "config",
         required_unless_present = "latency"
     )]
@@ -284,6 +285,7 @@ fn calibrate_fills(config: &Path, orders: &Path, args: &CalibrateArgs) -> ExitCo
         (Ok(config), Ok(fit)) => (config, fit),
         (Err(faults), _) | (_, Err(faults)) => return invalid(&faults),
     };
+    let orders = (orders.as_os_str() != "synth").then_some(orders);
     let done = match calibrate::fills(&config, orders, fit) {
         Ok(done) => done,
         Err(error) => return failed(&error),

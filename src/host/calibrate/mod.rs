@@ -77,16 +77,20 @@ pub struct Calibration {
     pub refused: u64,
 }
 
-/// Plays the orders of a file against every model.
+/// Plays the orders of a file, or else those of the config's synthetic exchange, against every model.
 ///
 /// # Errors
 /// The file cannot be read, the config's data cannot, or no order lies within it.
-pub fn fills(config: &Config, orders: &Path, fit: Fit) -> Result<Calibration, RunError> {
+pub fn fills(config: &Config, orders: Option<&Path>, fit: Fit) -> Result<Calibration, RunError> {
     let path = orders;
-    let orders = orders::read(path, config)?;
+    let orders = match path {
+        Some(path) => orders::read(path, config)?,
+        None => orders::of_synth(config)?,
+    };
     if orders.is_empty() {
+        let path = path.unwrap_or(Path::new("the synthetic exchange")).into();
         let message = "holds no order of the config's symbols and span".to_owned();
-        return Err(SourceError::File { path: path.into(), message }.into());
+        return Err(SourceError::File { path, message }.into());
     }
     let own = config.lanes[0].config.exchange;
     let mut half = Half::All;

@@ -8,6 +8,8 @@
 use crate::config::Config;
 use crate::source::SourceError;
 use crate::source::flat::{self, FlatRows};
+use crate::source::synth;
+use crate::synth::{End, Synth, SynthConfig, TruthRow};
 use arrow_array::Array;
 use btcore::wire::Side;
 use std::path::Path;
@@ -112,4 +114,42 @@ fn read_rows(
         orders.push(order);
     }
     Ok(())
+}
+
+/// The orders that rested in the config's own synthetic exchange, by time of joining.
+///
+/// # Errors
+/// The config's source is another one, or cannot be made.
+pub fn of_synth(config: &Config) -> Result<Vec<RealOrder>, SourceError> {
+    let refuse = |message: String| SourceError::Synth { message };
+    let recipe = synth::recipe(config)?;
+    let recipe =
+        recipe.ok_or_else(|| refuse("only a synthetic exchange knows its truth".into()))?;
+    let recipe = SynthConfig { record_truth: true, ..recipe };
+    let mut synth = Synth::new(recipe).map_err(|error| refuse(error.to_string()))?;
+    let mut orders = Vec::new();
+    while synth.next().is_some() {
+        orders.extend(synth.drain_truth().filter_map(|row| real(&row, config.data.to_ns)));
+    }
+    orders.extend(synth.drain_truth().filter_map(|row| real(&row, config.data.to_ns)));
+    orders.sort_by_key(|order: &RealOrder| (order.add_ns, order.end_ns));
+    Ok(orders)
+}
+
+/// An ordinary order of the first five levels.
+fn real(row: &TruthRow, to_ns: i64) -> Option<RealOrder> {
+    let lots = |qty: i64| u32::try_from(qty).ok();
+    let is_over = row.end != End::Open;
+    (row.tag == 0 && row.level < 5).then_some(RealOrder {
+        instrument: 0,
+        side: if row.side == 1 { Side::Buy } else { Side::Sell },
+        price: row.price_e6,
+        qty: lots(row.qty_lots)?,
+        add_ns: row.add_ts_ns,
+        add_after_seq: Some(row.add_after_seq_no),
+        end_ns: if is_over { row.last_ts_ns } else { to_ns },
+        filled_qty: lots(row.filled_lots)?,
+        first_fill_ns: (row.first_fill_ts_ns > 0).then_some(row.first_fill_ts_ns),
+        ahead_qty: lots(row.queue_ahead_lots),
+    })
 }

@@ -48,6 +48,8 @@ pub enum SourceSpec {
         preset: String,
         /// Seed of the flow.
         seed: u64,
+        /// Books appear on this grid when they changed, ns; 0 shows every change.
+        book_interval_ns: i64,
     },
 }
 
@@ -266,8 +268,16 @@ fn read_synth(at: &Cursor<'_>) -> Option<SourceSpec> {
     let presets = crate::config::SYNTH_PRESETS.map(|name| (name, name));
     let preset = map.get("preset").map_or(Some("txf"), |at| at.choice(&presets));
     let seed = map.get("seed").map_or(Some(1), |at| at.seed());
+    let interval = map.get("book_interval").map_or(Some(125_000_000), |at| {
+        let ns = at.duration(0..=60_000_000_000)?;
+        if ns % 1_000_000 != 0 {
+            at.fault("must be whole milliseconds", "0 shows every change");
+            return None;
+        }
+        Some(ns)
+    });
     map.finish();
-    Some(SourceSpec::Synth { preset: preset?.into(), seed: seed? })
+    Some(SourceSpec::Synth { preset: preset?.into(), seed: seed?, book_interval_ns: interval? })
 }
 
 /// Reads the keys that say where a server is.

@@ -198,13 +198,8 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
             };
             clickhouse::open(&conn, &recipes)
         }
-        SourceSpec::Synth { preset, seed } => {
-            let [spec] = config.instruments.as_slice() else {
-                let count = config.instruments.len();
-                let message = format!("it makes one instrument, and the config has {count}");
-                return Err(SourceError::Synth { message });
-            };
-            let recipe = synth::config(preset, *seed, &spec.instrument, data.from_ns, data.to_ns)?;
+        SourceSpec::Synth { .. } => {
+            let Some(recipe) = synth::recipe(config)? else { return Ok(Vec::new()) };
             Ok(vec![Box::new(synth::SynthSource::new(recipe, data.chunk_rows)?)])
         }
     }

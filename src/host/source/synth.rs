@@ -4,8 +4,10 @@
 //! function of preset, seed, symbol, tick and sessions. Every stamp is exact, every side is shown whole.
 
 use super::{Chunk, RowSource, SourceError, SourceStats};
+use crate::config::Config;
+use crate::config::data::SourceSpec;
 use crate::synth::{Body, SessionSpan, Synth, SynthConfig, SynthRow};
-use btcore::wire::{Depth, Event, Instrument, LEVELS_MAX, kind};
+use btcore::wire::{Depth, Event, LEVELS_MAX, kind};
 
 /// A tape in the making.
 pub struct SynthSource {
@@ -14,21 +16,28 @@ pub struct SynthSource {
     stats: SourceStats,
 }
 
-/// The tape that a preset makes for an instrument over `[from_ns, to_ns)`.
+/// The recipe of the tape that a config's synthetic exchange makes; `None` where its source is another one.
 ///
 /// # Errors
-/// The preset is unknown, or the instrument does not fit it.
-pub fn config(
-    preset: &str,
-    seed: u64,
-    instrument: &Instrument,
-    from_ns: i64,
-    to_ns: i64,
-) -> Result<SynthConfig, SourceError> {
+/// The preset is unknown, or the config's instrument does not fit it.
+pub fn recipe(config: &Config) -> Result<Option<SynthConfig>, SourceError> {
+    let data = &config.data;
+    let SourceSpec::Synth { preset, seed, book_interval_ns } = &data.source else {
+        return Ok(None);
+    };
     let refuse = |what: String| SourceError::Synth { message: what };
+    let [spec] = config.instruments.as_slice() else {
+        let count = config.instruments.len();
+        return Err(refuse(format!("it makes one instrument, and the config has {count}")));
+    };
+    let (instrument, from_ns, to_ns) = (&spec.instrument, data.from_ns, data.to_ns);
     let mut config = SynthConfig::preset(preset)
         .ok_or_else(|| refuse(format!("there is no preset `{preset}`")))?;
-    config.seed = seed;
+    config.seed = *seed;
+    config.book_interval_ns = *book_interval_ns;
+    if *book_interval_ns == 0 {
+        config.ts_grid_ns = 1; // Else books and trades of one stamp would alternate.
+    }
     config.symbol.clone_from(&instrument.symbol);
     config.exchange.clone_from(&instrument.exchange);
     let clip = |open_ns: i64, close_ns: i64| SessionSpan {
@@ -52,7 +61,7 @@ pub fn config(
             config.start_price_e6, config.tick_e6, instrument.symbol
         )));
     }
-    Ok(config)
+    Ok(Some(config))
 }
 
 impl SynthSource {
