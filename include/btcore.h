@@ -110,10 +110,14 @@
 #define BT_FLAG_NO_BID (1 << 8)
 /** The ask side shows no level. */
 #define BT_FLAG_NO_ASK (1 << 9)
+/** In a call auction: an indicative book, a trial match, or the mark of an auction's session. Kept from fills. */
+#define AUCTION (1 << 10)
+/** The print of a call auction: fills the orders that took part in it, and no others. */
+#define AUCTION_PRINT (1 << 11)
 /** A book that must not fill anything. */
-#define BT_FLAG_BOOK_INVALID ((((BT_FLAG_OUT_OF_SESSION | BT_FLAG_CROSSED) | BT_FLAG_EMPTY_BOOK) | BT_FLAG_SENTINEL) | BT_FLAG_NO_BOOK)
-/** A trade that must not fill anything. */
-#define BT_FLAG_TRADE_INVALID (BT_FLAG_OUT_OF_SESSION | BT_FLAG_SENTINEL)
+#define BT_FLAG_BOOK_INVALID (((((BT_FLAG_OUT_OF_SESSION | BT_FLAG_CROSSED) | BT_FLAG_EMPTY_BOOK) | BT_FLAG_SENTINEL) | BT_FLAG_NO_BOOK) | AUCTION)
+/** A trade that must not fill an order in continuous trading. */
+#define BT_FLAG_TRADE_INVALID (((BT_FLAG_OUT_OF_SESSION | BT_FLAG_SENTINEL) | AUCTION) | AUCTION_PRINT)
 
 /**
  * Version of this ABI. A strategy and a host understand one another only when it is equal on both sides;
@@ -228,6 +232,10 @@ enum bt_reason
   BT_REASON_NO_PROTECTION_BASE = 17,
   /** It would have traded with another order of its own lane. */
   BT_REASON_OWN_CROSS = 18,
+  /** Orders are neither amended nor cancelled in the last minutes before a match. */
+  BT_REASON_FROZEN = 19,
+  /** It would have traded too far from the middle of the book (a venue's dynamic price band). */
+  BT_REASON_PRICE_BAND = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -346,6 +354,8 @@ enum bt_evidence
   BT_EVIDENCE_CROSSED = 3,
   /** The order took displayed size on arrival. */
   BT_EVIDENCE_TAKEN = 4,
+  /** A call auction that the order took part in printed, at the order's price or a better one for it. */
+  BT_EVIDENCE_AUCTION = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -136,10 +136,8 @@ struct Seen {
 fn one(seed: u64, seen: &mut Seen) {
     let mut draw = Draw::new(seed);
     let depth_max = [2, 3, 5][draw.below(3) as usize];
-    let session = |open: i64, close: i64| Session {
-        open_ns: T0 + open * STEP_NS,
-        close_ns: T0 + close * STEP_NS,
-        trading_day: 20260408,
+    let session = |open: i64, close: i64| {
+        Session::continuous(T0 + open * STEP_NS, T0 + close * STEP_NS, 20260408)
     };
     let sessions = match draw.below(3) {
         0 => vec![],

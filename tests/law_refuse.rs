@@ -21,7 +21,7 @@ fn venue() -> Instrument {
         limit_down: 50 * E6,
         limit_up: 2_000 * E6,
         order_qty_max: 10,
-        sessions: vec![Session { open_ns: T0 + 100, close_ns: T0 + 500, trading_day: 20260408 }],
+        sessions: vec![Session::continuous(T0 + 100, T0 + 500, 20260408)],
         ..instrument("A")
     }
 }
@@ -216,7 +216,7 @@ fn a_configuration_tells_all_its_faults_at_once() {
         depth_max: 6,
         limit_down: 5,
         limit_up: 4,
-        sessions: vec![Session { open_ns: 2, close_ns: 1, trading_day: 1 }],
+        sessions: vec![Session::continuous(2, 1, 1)],
         ..instrument("A")
     };
     let slot = || StrategySlot { name: "s".into(), params: vec![], code: Scripted::new(|_, _| {}) };

@@ -66,11 +66,7 @@ fn tape() -> Vec<Raw> {
 }
 
 fn venue() -> Instrument {
-    let session = |open, close, day| Session {
-        open_ns: T0 + open * MS,
-        close_ns: T0 + close * MS,
-        trading_day: day,
-    };
+    let session = |open, close, day| Session::continuous(T0 + open * MS, T0 + close * MS, day);
     Instrument {
         sessions: vec![session(100, 3_000, 20260408), session(3_500, 9_000, 20260409)],
         ..instrument("A")

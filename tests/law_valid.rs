@@ -89,8 +89,7 @@ fn the_exchange_keeps_the_last_valid_book() {
 
 #[test]
 fn outside_the_sessions_nothing_fills_nothing_is_taken_in_and_rod_ends() {
-    let session =
-        |open, close| Session { open_ns: T0 + open, close_ns: T0 + close, trading_day: 20260408 };
+    let session = |open, close| Session::continuous(T0 + open, T0 + close, 20260408);
     let venue =
         Instrument { sessions: vec![session(100, 200), session(300, 400)], ..instrument("A") };
     let rows = [

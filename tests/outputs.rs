@@ -13,11 +13,8 @@ use btcore::wire::{
 use support::*;
 
 fn venue() -> Instrument {
-    let session = |open, close, trading_day| Session {
-        open_ns: T0 + open,
-        close_ns: T0 + close,
-        trading_day,
-    };
+    let session =
+        |open, close, trading_day| Session::continuous(T0 + open, T0 + close, trading_day);
     Instrument {
         sessions: vec![session(0, 1_000, 20260408), session(2_000, 3_000, 20260409)],
         fees: vec![Fee {

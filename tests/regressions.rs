@@ -90,11 +90,8 @@ fn an_average_price_beyond_128_bits_is_an_overflow() {
 /// The day of a session that opened before the first row was taken from the first row's instrument alone.
 #[test]
 fn the_profit_of_the_days_is_the_profit_of_the_run_wherever_it_begins() {
-    let session = |open, close, trading_day| Session {
-        open_ns: T0 + open,
-        close_ns: T0 + close,
-        trading_day,
-    };
+    let session =
+        |open, close, trading_day| Session::continuous(T0 + open, T0 + close, trading_day);
     // A is between sessions when the first row, its own, comes; B is in the middle of one.
     let a = Instrument {
         sessions: vec![session(500, 600, 20260408), session(1_000, 2_000, 20260409)],

@@ -315,10 +315,8 @@ pub(crate) unsafe fn read_instrument(config: *const InstrumentConfig) -> Result<
         negative_prices: flag("negative_prices", config.negative_prices)?,
         sessions: sessions
             .iter()
-            .map(|session| Session {
-                open_ns: session.open_ns,
-                close_ns: session.close_ns,
-                trading_day: session.trading_day,
+            .map(|session| {
+                Session::continuous(session.open_ns, session.close_ns, session.trading_day)
             })
             .collect(),
         fees: fees.collect::<Result<_, _>>()?,

@@ -119,6 +119,8 @@ pub struct LaneSummary {
     pub ghosts_cut: u64,
     /// Requests that the broker's throttle refused or held back.
     pub requests_throttled: u64,
+    /// Limit orders on days whose price limits nobody knows: not checked against them.
+    pub limits_unknown: u64,
     /// Absolute open quantity at the end, lots.
     pub open_qty: u64,
     /// Prices whose used-up liquidity was forgotten because the table was full.
@@ -508,6 +510,7 @@ impl LaneState {
             open_qty: totals.open_qty,
             taken_forgotten: self.exchange.taken_forgotten(),
             ghosts_cut: self.exchange.ghosts_cut(),
+            limits_unknown: self.exchange.limits_unknown(),
             requests_throttled: self.gateway.requests_throttled(),
             ..self.counts.clone()
         })

@@ -251,8 +251,15 @@ fn faults<S>(
             format!("{symbol}: the lower price limit lies above the upper one"),
         );
         let sorted = instrument.sessions.windows(2).all(|w| w[0].close_ns <= w[1].open_ns)
-            && instrument.sessions.iter().all(|s| s.open_ns < s.close_ns);
-        must(sorted, format!("{symbol}: sessions are not sorted and disjoint"));
+            && instrument.sessions.iter().all(|s| {
+                s.open_ns < s.match_ns && s.match_ns <= s.close_ns && s.limit_down <= s.limit_up
+            });
+        must(
+            sorted,
+            format!(
+                "{symbol}: sessions are not sorted and disjoint, or limits or a match lie amiss"
+            ),
+        );
         must(
             instrument.fees.len() <= FEES_MAX && instrument.fees.iter().all(|fee| fee.unit > 0),
             format!("{symbol}: at most {FEES_MAX} fee rows, each with a unit above 0"),

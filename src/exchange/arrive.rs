@@ -1,7 +1,7 @@
 //! How requests trade: an arriving order is judged, takes what it reaches, and rests or lapses with what is left.
 //!
 //! Invariants: the order of judgement is that of the room `rules`, then the own orders that it would meet, then
-//! post-only. A price change and a larger total lose the place in the queue, a smaller total keeps it.
+//! post-only, then the venue's price band. A price change and a larger total lose the place in the queue, a smaller total keeps it.
 
 use super::config::{OwnCross, Unseen};
 use super::queue::{AHEAD_UNKNOWN, LOT, Queue, WORLDS};
@@ -9,6 +9,7 @@ use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
 use crate::book::{Book, LevelState};
+use crate::feed::order_session;
 use crate::wire::{
     Evidence, Fault, Instrument, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME,
 };
@@ -36,7 +37,11 @@ impl Exchange {
         let refused = self
             .refusal(market, &order, ts_ns)
             .or_else(|| self.protect(market, &mut order).err())
-            .or_else(|| self.meeting(market, &order, ts_ns));
+            .or_else(|| self.meeting(market, &order, ts_ns))
+            .or_else(|| self.is_outside_band(market, &order, ts_ns).then_some(Reason::PriceBand));
+        let session = order_session(&market.instruments[order.instrument as usize], ts_ns);
+        let is_unchecked = session.is_some_and(|session| session.is_limit_unknown);
+        self.limits_unknown += u64::from(is_unchecked && order.order_type == OrderType::Limit);
         if let Some(reason) = refused {
             order.qty = 0;
             return report(&order, slot, ReportKind::Rejected, reason, ts_ns, out);
@@ -64,6 +69,8 @@ impl Exchange {
         let amended = Resting { price, qty, ..old };
         let refused = if qty <= old.filled() {
             Some(Reason::QtyBelowFilled)
+        } else if self.is_frozen(market, &old, ts_ns) {
+            Some(Reason::Frozen)
         } else {
             let judged = Resting { post_only: old.post_only && !keeps_place, ..amended };
             let meets = || if keeps_place { None } else { self.meeting(market, &judged, ts_ns) };
@@ -126,6 +133,33 @@ impl Exchange {
         }
         let takes = order.post_only && self.offers(market, order, ts_ns).next().is_some();
         takes.then_some(Reason::PostOnlyWouldTake)
+    }
+
+    /// Whether a new order would trade, or wait to trade, beyond the venue's band around the middle of the book. TAIFEX's
+    /// rule of 2018; its base price is not public, the mid of the last valid book stands in for it.
+    fn is_outside_band(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> bool {
+        let instrument = &market.instruments[order.instrument as usize];
+        let band_ppm = order_session(instrument, ts_ns).map_or(0, |session| session.band_ppm);
+        let mid_x2 = self.book(market, order.instrument).and_then(|book| book.mid_x2());
+        let (true, Some(mid_x2)) = (band_ppm > 0, mid_x2) else { return false };
+        // Compared at 2e6 times the price, so nothing is rounded.
+        let way = i128::from(mid_x2) * i128::from(band_ppm);
+        let is_beyond = |price: i64| {
+            let (price, mid) = (i128::from(price) * 2_000_000, i128::from(mid_x2) * 1_000_000);
+            match order.side {
+                Side::Buy => price - mid > way,
+                Side::Sell => mid - price > way,
+            }
+        };
+        let mut open = order.qty;
+        for offer in self.offers(market, order, ts_ns) {
+            if open > 0 && offer.left > 0 && is_beyond(offer.price) {
+                return true;
+            }
+            open = open.saturating_sub(offer.left);
+        }
+        let waits = !matches!(order.tif, Tif::Ioc | Tif::Fok);
+        open > 0 && waits && is_beyond(order.price)
     }
 
     /// The best own order on the other side that `order` would trade with; ghosts are not there.
@@ -194,7 +228,7 @@ impl Exchange {
     fn queue_of(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Queue {
         let Some(book) = self.book(market, order.instrument) else {
             let unknown = LevelState::Unknown;
-            return Queue::join(unknown, unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
+            return Queue::join(unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
         };
         let instrument = &market.instruments[order.instrument as usize];
         let printed = self.venues[order.instrument as usize].printed[order.side.index()];
@@ -206,7 +240,7 @@ impl Exchange {
             Unseen::Mean if printed.reached(order.price) => 0,
             Unseen::Mean => mean_lots(&book, order.side, instrument),
         };
-        Queue::join(state, left, unseen, book.event.ts_exch_ns, ts_ns)
+        Queue::join(left, unseen, book.event.ts_exch_ns, ts_ns)
     }
 
     fn available(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> u32 {

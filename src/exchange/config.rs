@@ -12,7 +12,7 @@ pub enum Estimate {
     Pessimistic = 0,
     /// The configured model.
     Model = 1,
-    /// Nothing is ahead but what was displayed, and everybody ahead cancels first.
+    /// Nothing is ahead but what was displayed, and who is ahead cancels as readily as who is behind.
     Optimistic = 2,
 }
 
@@ -98,12 +98,14 @@ pub struct QueueModel {
 }
 
 impl QueueModel {
-    /// The longest queue that the data allow: all that came up by the next book is ahead, and nobody of it cancels.
+    /// The longest queue that the data allow: all that came up by the next book is ahead, and nobody of it cancels. Before
+    /// that book it is without end.
     pub const PESSIMISTIC: QueueModel =
         QueueModel { join: Join::NextBook, advance: Advance::RiskAverse };
-    /// The shortest one: only what was displayed is ahead, and it cancels first.
+    /// A short one: only what was displayed is ahead, half of it before the next book, and cancels are spread evenly where
+    /// they really come from behind. (With everybody ahead cancelling first, the three would rarely agree.)
     pub const OPTIMISTIC: QueueModel =
-        QueueModel { join: Join::Displayed, advance: Advance::FrontOptimistic };
+        QueueModel { join: Join::Displayed, advance: Advance::ProRata };
 }
 
 /// What opposite size displayed at or through an order's price is evidence for.
@@ -205,6 +207,8 @@ pub struct ExchangeConfig {
     pub own_cross: OwnCross,
     /// A book older than this is stale once a trade came after it, ns; `i64::MAX` never.
     pub stale_ns: i64,
+    /// Share of an order at the very price of an auction that trades, in parts of [`LOT`]; 0: who is there stands at the back.
+    pub auction_share: i64,
     /// Filled orders whose other estimates are followed at once.
     pub ghosts_max: usize,
 }
@@ -223,6 +227,7 @@ impl ExchangeConfig {
         slippage: Slippage::None,
         own_cross: OwnCross::Allow,
         stale_ns: i64::MAX,
+        auction_share: 0,
         ghosts_max: 64,
     };
 
@@ -248,6 +253,7 @@ impl ExchangeConfig {
             (half_life_ok, "a half-life is above 0"),
             (volume_ok, "the day's volume is above 0"),
             (self.stale_ns > 0, "the age of a stale book is above 0"),
+            ((0..=LOT).contains(&self.auction_share), "an auction share is 0 to 1"),
             (self.ghosts_max <= 4_096, "at most 4096 filled orders are followed"),
         ]
         .into_iter()
@@ -261,7 +267,7 @@ const MINUTE_NS: i64 = 60_000_000_000;
 impl Default for ExchangeConfig {
     fn default() -> Self {
         ExchangeConfig {
-            queue: QueueModel { join: Join::NextBook, advance: Advance::Part(LOT / 2) },
+            queue: QueueModel { join: Join::NextBook, advance: Advance::Power3(5) },
             netting: Netting::NextBook,
             unseen: Unseen::Mean,
             ..ExchangeConfig::RISK_AVERSE

@@ -10,6 +10,7 @@
 
 mod advance;
 mod arrive;
+mod auction;
 mod config;
 mod passive;
 mod printed;
@@ -27,16 +28,16 @@ pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
 
 use crate::book::Book;
-use crate::feed::{Kept, Window};
+use crate::feed::{Kept, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
-use crate::wire::Fault;
 use crate::wire::{
-    Event, Evidence, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status, Tif,
-    UNDEF_TIME, kind,
+    Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
+    Tif, UNDEF_TIME, flags, kind,
 };
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
+use auction::NO_MATCH;
 use passive::passive_sides;
 use printed::Printed;
 use queue::QueueRules;
@@ -178,6 +179,8 @@ struct Venue {
     ts_trade_ns: i64,
     /// When the last session closed; orders find the book cleared unless the next one opens at once.
     ts_close_ns: i64,
+    /// Match of the auction that is under way, until a valid book follows it, ns; [`NO_MATCH`].
+    match_ns: i64,
 }
 
 /// The rows and rules that the exchange reads.
@@ -197,6 +200,7 @@ pub struct Exchange {
     venues: Box<[Venue]>,
     orders: RestingOrders,
     ghosts_cut: u64,
+    limits_unknown: u64,
 }
 
 impl Exchange {
@@ -208,6 +212,7 @@ impl Exchange {
             printed: [Printed::NONE; 2],
             ts_trade_ns: i64::MIN,
             ts_close_ns: UNDEF_TIME,
+            match_ns: NO_MATCH,
         };
         Exchange {
             config: *config,
@@ -215,6 +220,7 @@ impl Exchange {
             venues: (0..instruments).map(|_| venue()).collect(),
             orders: RestingOrders::new(orders_max, config.ghosts_max, instruments),
             ghosts_cut: 0,
+            limits_unknown: 0,
         }
     }
 
@@ -258,6 +264,11 @@ impl Exchange {
         self.ghosts_cut
     }
 
+    /// Limit orders on days whose price limits nobody knows: not checked against them.
+    pub fn limits_unknown(&self) -> u64 {
+        self.limits_unknown
+    }
+
     /// Ends every order that is left: the run is over.
     pub fn finish(&mut self, now_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
         (0..self.orders.slot_count()).try_for_each(|slot| {
@@ -292,6 +303,7 @@ impl Exchange {
             kind::BOOK if event.is_book_valid() => {
                 let venue = &mut self.venues[event.instrument as usize];
                 venue.book.set(row);
+                venue.match_ns = NO_MATCH;
                 venue.printed = [Printed::NONE; 2];
                 let idle = venue.taken.iter().flatten().all(Taken::is_empty);
                 if idle && !self.orders.has_any(event.instrument) {
@@ -314,7 +326,10 @@ impl Exchange {
                 }
                 self.on_trade(event, passive, out)
             }
-            kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(event, out),
+            kind::TRADE if event.flags & flags::AUCTION_PRINT != 0 => {
+                self.on_auction_print(event, out)
+            }
+            kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(market, event, out),
             _ => Ok(()),
         }
     }
@@ -333,7 +348,7 @@ impl Exchange {
         match request.ask {
             Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out),
             Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out),
-            Ask::Cancel => self.cancel(request, ts_ns, out),
+            Ask::Cancel => self.cancel(market, request, ts_ns, out),
         }
     }
 
@@ -361,11 +376,30 @@ impl Exchange {
         if is_live { *self.orders.get(request.slot) } else { Resting::of(request) }
     }
 
-    fn cancel(&mut self, request: &Request, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
+    fn cancel(
+        &mut self,
+        market: &Market<'_>,
+        request: &Request,
+        ts_ns: i64,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
         if !self.orders.is_live(request.slot, request.order_id) {
             return self.refuse_gone(request, ReportKind::CancelRejected, ts_ns, out);
         }
+        let order = *self.orders.get(request.slot);
+        if self.is_frozen(market, &order, ts_ns) {
+            let kind = ReportKind::CancelRejected;
+            return report(&order, request.slot, kind, Reason::Frozen, ts_ns, out);
+        }
         self.withdraw(request.slot, ReportKind::Cancelled, Reason::None, ts_ns, out)
+    }
+
+    /// Whether a resting order cannot be changed at `ts_ns`: a match is near, or has been and is not yet known.
+    fn is_frozen(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> bool {
+        let match_ns = self.venues[order.instrument as usize].match_ns;
+        let session = session_at(&market.instruments[order.instrument as usize], ts_ns);
+        let is_late = session.is_some_and(|session| ts_ns >= session.frozen_from_ns);
+        is_late || match_ns <= ts_ns && order.ts_join_ns < match_ns
     }
 
     /// Takes an order out in every world and reports it.
@@ -401,12 +435,21 @@ impl Exchange {
         report(&gone, request.slot, kind, Reason::OrderGone, ts_ns, out)
     }
 
-    /// At a close, rest-of-day orders lapse; at an open after a pause, the book starts anew.
-    fn on_session(&mut self, event: &Event, out: &mut Outbox) -> Result<(), Fault> {
+    /// At a close, rest-of-day orders lapse; at an open after a pause, or of an auction, the book starts anew.
+    fn on_session(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
         let ts_ns = event.ts_exch_ns;
+        let is_auction = event.flags & flags::AUCTION != 0;
+        if event.kind == kind::SESSION_OPEN && is_auction {
+            self.open_auction(market, event);
+        }
         let venue = &mut self.venues[event.instrument as usize];
         if event.kind == kind::SESSION_OPEN {
-            if venue.ts_close_ns != ts_ns {
+            if venue.ts_close_ns != ts_ns || is_auction {
                 venue.book.clear();
                 venue.printed = [Printed::NONE; 2];
                 venue.taken.iter_mut().flatten().for_each(Taken::clear);
@@ -420,7 +463,7 @@ impl Exchange {
             }
             return Ok(());
         }
-        venue.ts_close_ns = ts_ns;
+        (venue.ts_close_ns, venue.match_ns) = (ts_ns, NO_MATCH);
         for side in [Side::Buy, Side::Sell] {
             let mut slot = self.orders.first(event.instrument, side);
             while slot != NO_SLOT {

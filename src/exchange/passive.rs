@@ -3,7 +3,7 @@
 //! Invariants: evidence, strongest first: *through*, a print at a price worse than ours for the aggressor; *at*, a
 //! print at our price beyond the queue ahead; *crossed*, opposite size displayed at or through our price (inferred).
 //! In each world evidence is spent once over all own orders, better prices first (law 6). A resting order trades at its
-//! own price. What happens in the worlds that do not fill is figures, and reaches nobody before the order's end.
+//! own price, but in an auction, see [`super::auction`]. What happens in the worlds that do not fill is figures, and reaches nobody before the order's end.
 
 use super::config::{CrossedFills, ThroughFills};
 use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
@@ -59,7 +59,8 @@ impl Exchange {
                     *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
                 order.queue.settle(&self.rules);
-                self.fill_resting(slot, lots, Evidence::At, ts_ns, out)?;
+                let price = event.trade_price;
+                self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
             } else {
                 for (world, lots) in lots.iter_mut().enumerate() {
                     let leaves = order.leaves_in(world);
@@ -69,7 +70,8 @@ impl Exchange {
                     };
                     spend(&mut evidence[world], *lots);
                 }
-                self.fill_resting(slot, lots, Evidence::Through, ts_ns, out)?;
+                let price = order.price;
+                self.fill_resting(slot, lots, price, Evidence::Through, ts_ns, out)?;
             }
             slot = next;
         }
@@ -143,18 +145,19 @@ impl Exchange {
                     }
                 }
             }
-            self.fill_resting(slot, lots, Evidence::Crossed, ts_ns, out)?;
+            self.fill_resting(slot, lots, order.price, Evidence::Crossed, ts_ns, out)?;
             slot = next;
         }
         Ok(())
     }
 
-    /// Fills a resting order by `lots` in each world; one that is filled whole leaves, or stays as a ghost for as long as
+    /// Fills a resting order at `price` by `lots` in each world; one that is filled whole leaves, or stays as a ghost for as long as
     /// another world has not filled it.
-    fn fill_resting(
+    pub(super) fn fill_resting(
         &mut self,
         slot: u32,
         lots: Lots,
+        price: i64,
         evidence: Evidence,
         ts_ns: i64,
         out: &mut Outbox,
@@ -173,7 +176,7 @@ impl Exchange {
             }
         }
         if lots[fills_in] > 0 {
-            let trade = Trade::new(order.price, lots[fills_in], evidence, ts_ns);
+            let trade = Trade::new(price, lots[fills_in], evidence, ts_ns);
             fill(order, slot, trade, out)?;
         }
         if order.is_done() {

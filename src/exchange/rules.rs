@@ -1,9 +1,9 @@
 //! What an exchange refuses before it matches, and in which order it looks.
 //!
-//! Invariants: the order of checks is part of the contract: session, time in force, type, post-only, size cap,
-//! tick, limits. The first that fails is the reason.
+//! Invariants: the order of checks is part of the contract: session, type, time in force, post-only, size cap, tick,
+//! limits. The first that fails is the reason.
 
-use crate::feed::is_open_at;
+use crate::feed::order_session;
 use crate::wire::{Instrument, OrderType, Reason, TickStep, Tif};
 
 /// The terms of an order, every value known.
@@ -26,26 +26,30 @@ pub struct Terms {
 /// Why an order of these terms is refused at `ts_ns`, if it is.
 pub fn refusal(instrument: &Instrument, terms: &Terms, ts_ns: i64) -> Option<Reason> {
     let immediate = matches!(terms.tif, Tif::Ioc | Tif::Fok);
-    if !is_open_at(instrument, ts_ns) {
+    let Some(session) = order_session(instrument, ts_ns) else {
         return Some(Reason::SessionClosed);
-    }
-    if terms.order_type == OrderType::Market && !immediate {
-        return Some(Reason::TifNotAllowed);
-    }
-    if terms.order_type == OrderType::MarketProtected && instrument.protection == 0 {
+    };
+    let rule = session.rule(terms.order_type);
+    let is_protected = terms.order_type == OrderType::MarketProtected;
+    if rule.tifs == 0 || is_protected && instrument.protection == 0 {
         return Some(Reason::TypeNotAllowed);
+    }
+    if !rule.takes(terms.tif) || terms.order_type == OrderType::Market && !immediate {
+        return Some(Reason::TifNotAllowed);
     }
     if terms.post_only && (immediate || terms.order_type != OrderType::Limit) {
         return Some(Reason::PostOnlyNotAllowed);
     }
-    if terms.qty > instrument.order_qty_max {
+    if terms.qty > instrument.order_qty_max.min(rule.qty_max) {
         return Some(Reason::SizeCap);
     }
     if terms.order_type == OrderType::Limit {
         if !is_on_tick(instrument, terms.price) {
             return Some(Reason::OffTick);
         }
-        if terms.price < instrument.limit_down || terms.price > instrument.limit_up {
+        let down = instrument.limit_down.max(session.limit_down);
+        let up = instrument.limit_up.min(session.limit_up);
+        if !(down..=up).contains(&terms.price) {
             return Some(Reason::OutsideLimits);
         }
     }

@@ -11,7 +11,7 @@ mod session;
 mod stream;
 mod window;
 
-pub use session::{is_open_at, session_at};
+pub use session::{order_session, session_at};
 pub use window::{Kept, Window};
 
 use crate::book::Book;
@@ -79,6 +79,8 @@ pub struct FeedStats {
     pub rows_used: u64,
     /// Outside every session.
     pub excluded_out_of_session: u64,
+    /// In a call auction: indicative books and trial matches.
+    pub excluded_auction: u64,
     /// Crossed or locked book.
     pub excluded_crossed: u64,
     /// Book without any level.
@@ -99,6 +101,8 @@ pub struct FeedStats {
     pub no_recv_clock: u64,
     /// One-sided books (used).
     pub one_sided: u64,
+    /// Prints of call auctions (used).
+    pub auction_prints: u64,
 }
 
 /// The last displayed book of an instrument.
@@ -361,11 +365,8 @@ impl Feed {
         event
     }
 
-    fn clock_flags(&self, event: &Event) -> u16 {
-        let mut set = 0;
-        if !self.clock.is_open(event.instrument) {
-            set |= flags::OUT_OF_SESSION;
-        }
+    fn clock_flags(&mut self, event: &Event) -> u16 {
+        let mut set = self.clock.flags(event);
         if event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns {
             set |= flags::NO_RECV_CLOCK;
         }
@@ -383,8 +384,11 @@ impl Feed {
         stats.qty_saturated += u64::from(is(flags::QTY_SATURATED));
         stats.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
         stats.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
+        stats.auction_prints += u64::from(is(flags::AUCTION_PRINT));
         let place = if is(flags::OUT_OF_SESSION) {
             &mut stats.excluded_out_of_session
+        } else if is(flags::AUCTION) {
+            &mut stats.excluded_auction
         } else if is(flags::SENTINEL) {
             &mut stats.excluded_sentinel
         } else if is_book && is(flags::EMPTY_BOOK) {

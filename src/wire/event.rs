@@ -42,10 +42,16 @@ pub mod flags {
     /// The ask side shows no level.
     pub const NO_ASK: u16 = 1 << 9;
 
+    /// In a call auction: an indicative book, a trial match, or the mark of an auction's session. Kept from fills.
+    pub const AUCTION: u16 = 1 << 10;
+    /// The print of a call auction: fills the orders that took part in it, and no others.
+    pub const AUCTION_PRINT: u16 = 1 << 11;
+
     /// A book that must not fill anything.
-    pub const BOOK_INVALID: u16 = OUT_OF_SESSION | CROSSED | EMPTY_BOOK | SENTINEL | NO_BOOK;
-    /// A trade that must not fill anything.
-    pub const TRADE_INVALID: u16 = OUT_OF_SESSION | SENTINEL;
+    pub const BOOK_INVALID: u16 =
+        OUT_OF_SESSION | CROSSED | EMPTY_BOOK | SENTINEL | NO_BOOK | AUCTION;
+    /// A trade that must not fill an order in continuous trading.
+    pub const TRADE_INVALID: u16 = OUT_OF_SESSION | SENTINEL | AUCTION | AUCTION_PRINT;
 }
 
 /// Who took liquidity. Values are part of the ABI.

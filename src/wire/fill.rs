@@ -17,7 +17,8 @@ pub enum Evidence {
     Crossed = 3,
     /// The order took displayed size on arrival.
     Taken = 4,
-    // 5 is kept for auctions
+    /// A call auction that the order took part in printed, at the order's price or a better one for it.
+    Auction = 5,
 }
 
 impl Evidence {
@@ -28,6 +29,7 @@ impl Evidence {
             Evidence::At => "at",
             Evidence::Crossed => "crossed",
             Evidence::Taken => "taken",
+            Evidence::Auction => "auction",
         }
     }
 }

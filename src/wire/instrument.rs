@@ -1,9 +1,11 @@
 //! An instrument as the exchange and the account know it: prices, sizes, sessions, fees.
 //!
+//! What changes from day to day, or from phase to phase, belongs to a session: limits, order types, size caps.
 //! Invariants: tick steps rise strictly from the first; sessions are sorted and disjoint, in UTC ns,
 //! already resolved from the venue's local clock by the caller (the core has no time zones).
 //! Units: price 1e-6; multiplier 1e-6; money 1e-6.
 
+use super::order::{OrderType, Tif};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -16,7 +18,41 @@ pub struct TickStep {
     pub tick: i64,
 }
 
-/// One continuous-trading session: `[open_ns, close_ns)`.
+/// How orders meet during a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Each on arrival.
+    Continuous,
+    /// All at once, at the call's match; what is displayed until then is indicative.
+    Auction,
+}
+
+/// What a venue takes of one order type during a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRule {
+    /// Times in force that it takes, bit by bit: `1 << Tif`. None: the type is not offered.
+    pub tifs: u8,
+    /// Largest quantity of one order, lots; `u32::MAX` where there is no cap.
+    pub qty_max: u32,
+}
+
+impl TypeRule {
+    /// Every time in force, any quantity.
+    pub const ANY: TypeRule = TypeRule { tifs: u8::MAX, qty_max: u32::MAX };
+    /// Not offered.
+    pub const NONE: TypeRule = TypeRule { tifs: 0, qty_max: 0 };
+
+    /// Whether orders of this time in force are taken.
+    pub fn takes(self, tif: Tif) -> bool {
+        self.tifs & (1 << tif as u8) != 0
+    }
+}
+
+/// One session, `[open_ns, close_ns)`, with the rules that hold on its day.
+///
+/// A call auction takes orders until `match_ns`. Its print may be stamped later: the first trade of
+/// `[match_ns, print_until_ns)`, with what else is stamped and priced alike, is the auction's, whatever session is open by
+/// then. Where two sessions meet and one of them is an auction, orders pass from one into the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// First instant of the session, ns.
@@ -25,6 +61,70 @@ pub struct Session {
     pub close_ns: i64,
     /// Trading day the session belongs to, as the decimal number yyyymmdd.
     pub trading_day: u32,
+    /// How orders meet.
+    pub phase: Phase,
+    /// When an auction matches, ns, at most `close_ns`; `close_ns` in continuous trading.
+    pub match_ns: i64,
+    /// An auction's print is stamped before this, ns; `close_ns` in continuous trading.
+    pub print_until_ns: i64,
+    /// From here to its end orders are neither amended nor cancelled, ns; `close_ns` where they always are.
+    pub frozen_from_ns: i64,
+    /// Lowest legal order price of the day, 1e-6; `i64::MIN` where there is none.
+    pub limit_down: i64,
+    /// Highest legal order price of the day, 1e-6; `i64::MAX` where there is none.
+    pub limit_up: i64,
+    /// Prices are limited on this day, and nobody knows to what: orders are not checked, and counted.
+    pub is_limit_unknown: bool,
+    /// A new order that would trade, or wait to trade, farther than this from the mid of the last valid book is refused: parts
+    /// per million of that mid; 0 where the venue has no such band.
+    pub band_ppm: u32,
+    /// What is taken of each order type, in the order of [`OrderType`].
+    pub types: [TypeRule; 3],
+}
+
+impl Session {
+    /// A continuous session without rules of its own.
+    pub const fn continuous(open_ns: i64, close_ns: i64, trading_day: u32) -> Self {
+        Session {
+            open_ns,
+            close_ns,
+            trading_day,
+            phase: Phase::Continuous,
+            match_ns: close_ns,
+            print_until_ns: close_ns,
+            frozen_from_ns: close_ns,
+            limit_down: i64::MIN,
+            limit_up: i64::MAX,
+            is_limit_unknown: false,
+            band_ppm: 0,
+            types: [TypeRule::ANY; 3],
+        }
+    }
+
+    /// A call auction that takes orders in `[open_ns, match_ns)` and has printed by `print_until_ns`. It closes at its
+    /// match where the next session opens at once, else when it must have printed.
+    pub const fn auction(
+        open_ns: i64,
+        match_ns: i64,
+        print_until_ns: i64,
+        is_followed: bool,
+        trading_day: u32,
+    ) -> Self {
+        let close_ns = if is_followed { match_ns } else { print_until_ns };
+        Session {
+            phase: Phase::Auction,
+            match_ns,
+            print_until_ns,
+            frozen_from_ns: match_ns,
+            types: [TypeRule::ANY, TypeRule::NONE, TypeRule::NONE],
+            ..Session::continuous(open_ns, close_ns, trading_day)
+        }
+    }
+
+    /// What is taken of a type.
+    pub fn rule(&self, order_type: OrderType) -> TypeRule {
+        self.types[order_type as usize - 1]
+    }
 }
 
 /// Which fills a fee row applies to.

@@ -20,7 +20,9 @@ pub mod status;
 pub use event::{Aggressor, Depth, Event, Level, flags, kind};
 pub use fault::Fault;
 pub use fill::{Evidence, Fill};
-pub use instrument::{Fee, FeeBase, FeeSide, Instrument, Rounding, Session, TickStep};
+pub use instrument::{
+    Fee, FeeBase, FeeSide, Instrument, Phase, Rounding, Session, TickStep, TypeRule,
+};
 pub use order::{OrderReq, OrderType, Side, Tif};
 pub use queue::QueueRow;
 pub use report::{Reason, Report, ReportKind};

@@ -65,12 +65,16 @@ pub enum Reason {
     NoProtectionBase = 17,
     /// It would have traded with another order of its own lane.
     OwnCross = 18,
-    // last added: 18
+    /// Orders are neither amended nor cancelled in the last minutes before a match.
+    Frozen = 19,
+    /// It would have traded too far from the middle of the book (a venue's dynamic price band).
+    PriceBand = 20,
+    // last added: 20
 }
 
 impl Reason {
     /// Every reason, in numerical order.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 20] = [
         Reason::None,
         Reason::SessionClosed,
         Reason::OffTick,
@@ -89,6 +93,8 @@ impl Reason {
         Reason::TypeNotAllowed,
         Reason::NoProtectionBase,
         Reason::OwnCross,
+        Reason::Frozen,
+        Reason::PriceBand,
     ];
 
     /// A word for tables and messages; stable.
@@ -112,6 +118,8 @@ impl Reason {
             Reason::TypeNotAllowed => "type_not_allowed",
             Reason::NoProtectionBase => "no_protection_base",
             Reason::OwnCross => "own_cross",
+            Reason::Frozen => "frozen",
+            Reason::PriceBand => "price_band",
         }
     }
 }

@@ -25,8 +25,12 @@ pub fn document(config: &Config) -> Value {
         "reorder_ns": config.data.feed.reorder_ns,
         "duplicates": if config.data.feed.drop_exact_duplicates { "drop_exact" } else { "keep" },
     });
-    if let SourceSpec::Synth { preset, seed } = &config.data.source {
-        data["synth"] = json!({ "preset": preset, "seed": seed.to_string() });
+    if let SourceSpec::Synth { preset, seed, book_interval_ns } = &config.data.source {
+        data["synth"] = json!({
+            "preset": preset,
+            "seed": seed.to_string(),
+            "book_interval_ns": book_interval_ns,
+        });
     }
     sorted(&json!({
         "version": super::VERSION,

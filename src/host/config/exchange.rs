@@ -53,6 +53,9 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
         ])
     });
     let stale = map.get("stale").map_or(Some(default.stale_ns), |at| at.duration(1..=DAY_NS));
+    let auction = map.get("auction").map_or(Some(default.auction_share), |at| {
+        tagged(&at, &[("back", 0)], &[("share", &|at| share(at))])
+    });
     let ghosts = map.get("ghosts").map_or(Some(default.ghosts_max), |at| at.count(0..=4_096));
     map.finish();
     Some(ExchangeConfig {
@@ -67,6 +70,7 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
         slippage: slippage?,
         own_cross: own_cross?,
         stale_ns: stale?,
+        auction_share: auction?,
         ghosts_max: ghosts?,
     })
 }
@@ -225,6 +229,10 @@ pub fn effective(config: &ExchangeConfig) -> Value {
         "slippage": slippage,
         "own_cross": own_cross,
         "stale_ns": (config.stale_ns != i64::MAX).then_some(config.stale_ns),
+        "auction": match config.auction_share {
+            0 => json!("back"),
+            parts => json!({ "share": parts as f64 / LOT as f64 }),
+        },
         "ghosts": config.ghosts_max,
     })
 }

@@ -213,6 +213,8 @@ shape! {
         preset: Option<SynthPreset>,
         /// Seed of the flow. Default 1.
         seed: Option<Seed>,
+        /// Books appear on this grid when they changed, whole ms; 0 shows every change. Default 125ms.
+        book_interval: Option<Duration>,
     }
 
     /// An instrument.
@@ -350,6 +352,8 @@ shape! {
         own_cross: Option<OwnCross>,
         /// Age at which a book that trades have left behind is stale. Default never.
         stale: Option<Duration>,
+        /// What of an order at the very price of a call auction trades. Default back, none of it.
+        auction: Option<Auction>,
         /// Filled orders whose other estimates are followed at once. Default 64.
         ghosts: Option<u32>,
     }
@@ -384,6 +388,12 @@ shape! {
     struct NettingFigure {
         /// Either comes first, and the other within this time, at most 1m.
         window: Option<Duration>,
+    }
+
+    /// A share of an order.
+    struct AuctionFigure {
+        /// 0 to 1.
+        share: Option<Decimal>,
     }
 
     /// A half-life.
@@ -625,6 +635,8 @@ choices! {
     Netting: NettingWord | NettingFigure,
     /// When taken lots are there again.
     Taken: TakenWord | TakenFigure,
+    /// What of an order at the price of an auction trades.
+    Auction: AuctionWord | AuctionFigure,
     /// What lies beyond the last displayed level.
     Beyond: BeyondWord | BeyondFigure,
     /// Least cost of taking.
@@ -658,6 +670,8 @@ words! {
     enum JoinWord { Displayed, NextBook, Proportional, }
     /// An advance by name.
     enum AdvanceWord { RiskAverse, ProRata, FrontOptimistic, Log, Log2, }
+    /// Who stands at the price of an auction trades last.
+    enum AuctionWord { Back, }
     /// When taken lots are there again.
     enum TakenWord { UntilReplenished, NextBook, }
     /// What lies beyond the last displayed level.

@@ -289,11 +289,11 @@ fn session(
             }
         }
     }
-    Ok(Session {
-        open_ns: instant(window.open_s)?,
-        close_ns: instant(window.close_s)?,
-        trading_day: day_number(trading_day),
-    })
+    Ok(Session::continuous(
+        instant(window.open_s)?,
+        instant(window.close_s)?,
+        day_number(trading_day),
+    ))
 }
 
 fn is_open(rule: &SessionRule, day: Date) -> bool {

@@ -101,13 +101,14 @@ impl RunResult {
 }
 
 /// Counts of a symbol's rows by name, in the order of tables: how many, why left out, what was noted.
-pub fn feed_counts(stats: &FeedStats) -> [(&'static str, u64); 15] {
+pub fn feed_counts(stats: &FeedStats) -> [(&'static str, u64); 17] {
     [
         ("rows_in", stats.rows_in),
         ("books_in", stats.books_in),
         ("trades_in", stats.trades_in),
         ("rows_used", stats.rows_used),
         ("excluded_out_of_session", stats.excluded_out_of_session),
+        ("excluded_auction", stats.excluded_auction),
         ("excluded_crossed", stats.excluded_crossed),
         ("excluded_empty_book", stats.excluded_empty_book),
         ("excluded_sentinel", stats.excluded_sentinel),
@@ -118,5 +119,6 @@ pub fn feed_counts(stats: &FeedStats) -> [(&'static str, u64); 15] {
         ("qty_saturated", stats.qty_saturated),
         ("no_recv_clock", stats.no_recv_clock),
         ("one_sided", stats.one_sided),
+        ("auction_prints", stats.auction_prints),
     ]
 }

@@ -110,6 +110,7 @@ fn lane(lane: &LaneResult) -> Value {
         "ghosts_cut": s.ghosts_cut,
         "requests_throttled": s.requests_throttled,
         "taken_forgotten": s.taken_forgotten,
+        "limits_unknown": s.limits_unknown,
         "pnl": money(s.pnl),
         "pnl_realised": money(s.pnl_realised),
         "pnl_unrealised": money(s.pnl_unrealised),

@@ -1,0 +1,62 @@
+//! Call auctions: what an auction's print means for the orders that took part in it.
+//!
+//! Invariants: orders that came before the match took part, later ones did not. One price for all: who bid more or asked
+//! less than it trades at it, within what was printed; every printed lot has a buyer and a seller, so each side may spend
+//! it once (law 6). Who stands at that very price shares with others nobody has seen: by the config's share in the model's
+//! world, not at all in the pessimistic one, whole in the optimistic one. Until the first valid book after the match what
+//! took part is neither amended nor cancelled: it may have traded.
+
+use super::queue::{LOT, WORLDS};
+use super::resting::NO_SLOT;
+use super::{Exchange, Market, Outbox};
+use crate::feed::session_at;
+use crate::wire::{Event, Evidence, Fault, Side};
+
+/// No auction is under way.
+pub(super) const NO_MATCH: i64 = i64::MAX;
+
+impl Exchange {
+    /// Notes that an auction opens.
+    pub(super) fn open_auction(&mut self, market: &Market<'_>, event: &Event) {
+        let instrument = &market.instruments[event.instrument as usize];
+        let session = session_at(instrument, event.ts_exch_ns);
+        self.venues[event.instrument as usize].match_ns =
+            session.map_or(NO_MATCH, |session| session.match_ns);
+    }
+
+    /// The print of the auction: fills whoever took part.
+    #[cold]
+    pub(super) fn on_auction_print(
+        &mut self,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let (price, ts_ns) = (event.trade_price, event.ts_exch_ns);
+        let match_ns = self.venues[event.instrument as usize].match_ns;
+        let shares = [0, self.config.auction_share, LOT];
+        for side in [Side::Buy, Side::Sell] {
+            let mut evidence = [event.trade_qty; WORLDS];
+            let mut slot = self.orders.first(event.instrument, side);
+            while slot != NO_SLOT {
+                let next = self.orders.after(slot);
+                let order = self.orders.get(slot);
+                if side.is_better(price, order.price) {
+                    break;
+                }
+                let mut lots = [0; WORLDS];
+                if order.ts_join_ns < match_ns {
+                    for (world, lots) in lots.iter_mut().enumerate() {
+                        let leaves = order.leaves_in(world);
+                        let share = if order.price == price { shares[world] } else { LOT };
+                        let due = (i64::from(leaves) * share / LOT) as u32;
+                        *lots = due.min(evidence[world]);
+                        evidence[world] -= *lots;
+                    }
+                }
+                self.fill_resting(slot, lots, price, Evidence::Auction, ts_ns, out)?;
+                slot = next;
+            }
+        }
+        Ok(())
+    }
+}
