@@ -290,9 +290,15 @@ fn every_answer_is_the_naive_twin_s() {
     for seed in 0..4_000 {
         one(seed, &mut seen);
     }
-    // The plain exchange without a broker before it: what beliefs and throttles add has tests of its own.
-    let added =
-        [Reason::Throttled, Reason::TypeNotAllowed, Reason::NoProtectionBase, Reason::OwnCross];
+    // The plain exchange without a broker before it: what beliefs, throttles and auctions add has tests of its own.
+    let added = [
+        Reason::Throttled,
+        Reason::TypeNotAllowed,
+        Reason::NoProtectionBase,
+        Reason::OwnCross,
+        Reason::Frozen,
+        Reason::PriceBand,
+    ];
     for reason in Reason::ALL.into_iter().filter(|reason| !added.contains(reason)) {
         let count = seen.reasons.get(&(reason as u16)).copied().unwrap_or(0);
         assert!(count > 100, "{} was met {count} times", reason.name());

@@ -1,8 +1,11 @@
 //! Law 3, no look-ahead: what a strategy is told and does up to a time depends only on rows that could have arrived by
-//! then. Every row behind a cut is scrambled or removed, and nothing before the cut changes.
+//! then. Every row behind a cut is scrambled or removed, and nothing before the cut changes. With hindsight the exchange
+//! may know the next book, and the prints until then, and nothing behind it.
 
 mod support;
 
+use btcore::engine::LaneConfig;
+use btcore::exchange::ExchangeConfig;
 use btcore::latency::Latency;
 use btcore::strategy::Strategy;
 use btcore::wire::{Depth, Event, Fill, OrderReq, Report, Side, Tif, kind};
@@ -79,10 +82,15 @@ fn random_row(draw: &mut Draw, at_ns: i64) -> Raw {
     book(at_ns, &bids, &asks)
 }
 
-fn told_until(rows: &[Raw], latency: Latency, cut_ns: i64) -> (Vec<(i64, String)>, usize) {
+fn told_until(
+    rows: &[Raw],
+    latency: Latency,
+    exchange: ExchangeConfig,
+    cut_ns: i64,
+) -> (Vec<(i64, String)>, usize) {
     let told = std::rc::Rc::default();
     let reader = Reader { told: std::rc::Rc::clone(&told), state: 1 };
-    let lanes = vec![(lane("l", latency), reader)];
+    let lanes = vec![(LaneConfig { exchange, ..lane("l", latency) }, reader)];
     run_lanes(vec![instrument("A")], Default::default(), &[rows.to_vec()], 17, lanes)
         .expect("it runs");
     let told = told.take();
@@ -90,9 +98,10 @@ fn told_until(rows: &[Raw], latency: Latency, cut_ns: i64) -> (Vec<(i64, String)
     (told.into_iter().filter(|(now_ns, _)| *now_ns < T0 + cut_ns).collect(), fills)
 }
 
-#[test]
-fn scrambling_the_future_does_not_change_the_past() {
-    let (mut fills, mut compared) = (0, 0);
+/// Plays 150 tapes, each whole and with everything behind a cut scrambled, but for the first book there if it is kept;
+/// returns on how many the past came out otherwise, and checks that there was something to compare.
+fn pasts_that_differ(exchange: ExchangeConfig, keeps_next_book: bool) -> u64 {
+    let (mut fills, mut compared, mut differ) = (0, 0, 0);
     for seed in 0..150 {
         let mut draw = Draw::new(seed);
         let latency = Latency {
@@ -110,27 +119,91 @@ fn scrambling_the_future_does_not_change_the_past() {
             })
             .collect();
         let cut_ns = draw.below(at_ns as u64) as i64;
-        let (before, count) = told_until(&rows, latency, cut_ns);
-        let mut other: Vec<Raw> =
-            rows.iter().filter(|r| r.event.ts_exch_ns < T0 + cut_ns).copied().collect();
+        let (before, count) = told_until(&rows, latency, exchange, cut_ns);
+        let keep = rows.partition_point(|r| r.event.ts_exch_ns < T0 + cut_ns);
+        let next = rows[keep..].iter().position(|r| r.event.kind == kind::BOOK);
+        let keep = if keeps_next_book { keep + next.map_or(0, |at| at + 1) } else { keep };
+        let mut other: Vec<Raw> = rows[..keep].to_vec();
         // Half of the time other rows follow, half of the time one that only tells that time went on.
-        let end_ns = at_ns + 1_000;
+        let end_ns = at_ns + 10_000;
         if seed % 2 == 0 {
-            let mut at_ns = cut_ns;
+            let last_ns = other.last().map_or(0, |r| r.event.ts_exch_ns - T0);
+            let mut at_ns = cut_ns.max(last_ns + 1);
             for _ in 0..100 {
                 other.push(random_row(&mut draw, at_ns));
                 at_ns += draw.below(20) as i64;
             }
         }
         other.push(book(end_ns, &[(100, 1)], &[(101, 1)]));
-        let (after, _) = told_until(&other, latency, cut_ns);
-        assert_eq!(before, after, "seed {seed}, cut at {cut_ns}");
+        let (after, _) = told_until(&other, latency, exchange, cut_ns);
+        differ += u64::from(before != after);
         fills += count;
         compared += before.len();
     }
     assert!(
         fills > 1_000 && compared > 10_000,
         "the test looked: {fills} fills, {compared} events"
+    );
+    differ
+}
+
+#[test]
+fn scrambling_the_future_does_not_change_the_past() {
+    let exchange = ExchangeConfig { hindsight: false, ghosts_max: 16, ..ExchangeConfig::default() };
+    assert_eq!(pasts_that_differ(exchange, false), 0);
+}
+
+#[test]
+fn hindsight_ends_with_the_next_book() {
+    let exchange = ExchangeConfig { ghosts_max: 16, ..ExchangeConfig::default() };
+    assert!(exchange.hindsight);
+    assert_eq!(pasts_that_differ(exchange, true), 0);
+}
+
+/// The same order and the same print: what the next book shows says whether others were there first.
+#[test]
+fn the_next_book_decides_where_an_order_stands() {
+    let fills = |hindsight: bool, next_qty: Option<u32>| {
+        let next: &[(i64, u32)] = &[(99, 5), (98, 5), (97, 5)];
+        let next = match next_qty {
+            Some(qty) => [&[(100, qty)], next].concat(),
+            None => next.to_vec(),
+        };
+        let rows = [
+            book(0, &[(100, 1)], &[(101, 9)]),
+            trade(10, 100, 3, -1),
+            book(20, &next, &[(101, 9)]),
+            book(5_000, &next, &[(101, 9)]),
+        ];
+        let mut sent = false;
+        let scripted = Scripted::new(move |context, _| {
+            if !std::mem::replace(&mut sent, true) {
+                context.order_submit(&limit(Side::Buy, 100, 1, Tif::Rod)).expect("taken");
+            }
+        });
+        let exchange = ExchangeConfig { hindsight, ghosts_max: 16, ..ExchangeConfig::default() };
+        let latency = Latency { submit_ns: 5, ..Latency::default() };
+        let config = LaneConfig { exchange, ..lane("l", latency) };
+        let outcome = run_lanes(
+            vec![instrument("A")],
+            Default::default(),
+            &[rows.to_vec()],
+            2,
+            vec![(config, scripted)],
+        );
+        let fills = &outcome.expect("it runs").lanes[0].1.fills;
+        fills.iter().map(|row| row.fill.ts_exch_ns - T0).collect::<Vec<_>>()
+    };
+    assert_eq!(fills(false, Some(9)), [10], "one lot was displayed, three printed");
+    assert_eq!(
+        fills(true, None),
+        [10],
+        "two lots came up beside it, and at most one was before it"
+    );
+    assert_eq!(
+        fills(true, Some(9)),
+        [] as [i64; 0],
+        "eleven came up, and six of them at least before it"
     );
 }
 

@@ -82,7 +82,7 @@ fn every_refusal_of_the_exchange_has_its_reason() {
     }
     // The first check that fails is the reason: size cap before tick.
     assert_eq!(reasons(OrderReq { qty: 11, price: 1, ..buy }), rejected(Reason::SizeCap));
-    // These have cases elsewhere in this file, in law_valid.rs, policies.rs and latency.rs.
+    // These have cases elsewhere in this file, in law_valid.rs, policies.rs, latency.rs and auctions.rs.
     let elsewhere = [
         Reason::SessionClosed,
         Reason::SessionEnd,
@@ -93,6 +93,8 @@ fn every_refusal_of_the_exchange_has_its_reason() {
         Reason::TypeNotAllowed,
         Reason::NoProtectionBase,
         Reason::OwnCross,
+        Reason::Frozen,
+        Reason::PriceBand,
     ];
     seen.extend(elsewhere.map(|reason| reason as u16));
     let all: BTreeSet<u16> = Reason::ALL.iter().map(|reason| *reason as u16).collect();

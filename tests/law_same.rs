@@ -3,7 +3,8 @@
 
 mod support;
 
-use btcore::engine::Context;
+use btcore::engine::{Context, LaneConfig};
+use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
 use btcore::latency::Latency;
 use btcore::wire::{Instrument, OrderReq, Session, Side, Tif, kind};
@@ -85,9 +86,18 @@ fn latency(feed_ms: i64) -> Latency {
 
 /// Digests of the lanes with these feed latencies, in that order, and what each wrote.
 fn run(feeds_ms: &[i64], chunk_rows: usize, window_rows: usize) -> Vec<([u8; 32], Written)> {
+    run_as(lane("", latency(0)).exchange, feeds_ms, chunk_rows, window_rows)
+}
+
+fn run_as(
+    exchange: ExchangeConfig,
+    feeds_ms: &[i64],
+    chunk_rows: usize,
+    window_rows: usize,
+) -> Vec<([u8; 32], Written)> {
     let feed = FeedConfig { window_rows, ..FeedConfig::default() };
-    let lanes =
-        feeds_ms.iter().map(|ms| (lane(&format!("feed {ms}"), latency(*ms)), quoter())).collect();
+    let config = |ms: &i64| LaneConfig { exchange, ..lane(&format!("feed {ms}"), latency(*ms)) };
+    let lanes = feeds_ms.iter().map(|ms| (config(ms), quoter())).collect();
     let outcome = run_lanes(vec![venue()], feed, &[tape()], chunk_rows, lanes).expect("it runs");
     outcome.lanes.into_iter().map(|(summary, written)| (summary.order_digest, written)).collect()
 }
@@ -114,6 +124,19 @@ fn chunks_windows_and_neighbours_leave_a_lane_alone() {
             turned[0] == far && turned[1] == near && turned[2] == far,
             "the other way, {place}"
         );
+    }
+}
+
+/// The default beliefs look at the next book, which may be in a later chunk.
+#[test]
+fn hindsight_does_not_show_the_chunks() {
+    let exchange = ExchangeConfig { ghosts_max: 16, ..ExchangeConfig::default() };
+    let near = run_as(exchange, &[0], 1_000_000, 65_536).remove(0);
+    let blind = ExchangeConfig { hindsight: false, ..exchange };
+    assert_ne!(run_as(blind, &[0], 1_000_000, 65_536)[0].0, near.0, "it is looked at");
+    for (chunk_rows, window_rows) in [(1, 4_096), (7, 2_048), (100, 1_600), (1_000, 65_536)] {
+        let both = run_as(exchange, &[0, 400], chunk_rows, window_rows);
+        assert!(both[0] == near, "chunks of {chunk_rows}, window of {window_rows}");
     }
 }
 

@@ -126,7 +126,9 @@ impl<S: Strategy> Replay<S> {
                     (None, false) => continue,
                 }
             }
-            let limit_ns = newest_ns.unwrap_or(i64::MIN);
+            // What a lane may look at from its own instants is known.
+            let ahead_ns = lane.state.exchange.hindsight_ns();
+            let limit_ns = newest_ns.unwrap_or(i64::MIN).saturating_sub(ahead_ns);
             if step::run(lane, &market, limit_ns)? == Pause::Drain {
                 return Ok(Some(index));
             }

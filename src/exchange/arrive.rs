@@ -31,6 +31,7 @@ impl Exchange {
             tif: terms.tif,
             post_only: terms.post_only,
             own_shown: terms.own_shown,
+            own_until_ns: terms.own_until_ns,
             fills_in: self.config.estimate as u8,
             ..Resting::of(request)
         };
@@ -97,6 +98,7 @@ impl Exchange {
             tif: order.tif,
             post_only: order.post_only,
             own_shown: order.own_shown,
+            own_until_ns: order.own_until_ns,
         };
         rules::refusal(instrument, &terms, ts_ns)
     }
@@ -217,6 +219,7 @@ impl Exchange {
             order.qty = order.filled();
             return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
+        self.note_auction(market, order.instrument, ts_ns);
         order.queue = self.queue_of(market, &order, ts_ns);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
@@ -240,7 +243,14 @@ impl Exchange {
             Unseen::Mean if printed.reached(order.price) => 0,
             Unseen::Mean => mean_lots(&book, order.side, instrument),
         };
-        Queue::join(left, unseen, book.event.ts_exch_ns, ts_ns)
+        let mut queue = Queue::join(left, unseen, book.event.ts_exch_ns, ts_ns);
+        if self.config.hindsight
+            && queue.wants_hindsight()
+            && let Some((ts_next_ns, qty)) = self.next_book(market, order, ts_ns)
+        {
+            queue.foresee(&self.rules, ts_next_ns, qty);
+        }
+        queue
     }
 
     fn available(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> u32 {

@@ -10,18 +10,19 @@ use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
 use super::{Exchange, Market, Outbox};
 use crate::feed::session_at;
-use crate::wire::{Event, Evidence, Fault, Side};
+use crate::wire::{Event, Evidence, Fault, Phase, Side};
 
 /// No auction is under way.
 pub(super) const NO_MATCH: i64 = i64::MAX;
 
 impl Exchange {
-    /// Notes that an auction opens.
-    pub(super) fn open_auction(&mut self, market: &Market<'_>, event: &Event) {
-        let instrument = &market.instruments[event.instrument as usize];
-        let session = session_at(instrument, event.ts_exch_ns);
-        self.venues[event.instrument as usize].match_ns =
-            session.map_or(NO_MATCH, |session| session.match_ns);
+    /// Notes the auction that is open at `ts_ns`, if one is: when it opens and when an order comes, since a run may begin
+    /// in the middle of one.
+    pub(super) fn note_auction(&mut self, market: &Market<'_>, instrument: u32, ts_ns: i64) {
+        let session = session_at(&market.instruments[instrument as usize], ts_ns);
+        if let Some(session) = session.filter(|session| session.phase == Phase::Auction) {
+            self.venues[instrument as usize].match_ns = session.match_ns;
+        }
     }
 
     /// The print of the auction: fills whoever took part.

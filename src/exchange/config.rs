@@ -41,6 +41,9 @@ pub enum Join {
     Proportional,
     /// This share, in parts of [`LOT`].
     Share(i64),
+    /// Until that book the proportional share and half of the rest, from then on all of it; what is beyond the
+    /// proportional share may have come later, and is the first to cancel.
+    InDoubt,
 }
 
 /// Which of the lots that left the price without a trade stood ahead.
@@ -189,6 +192,9 @@ pub struct ExchangeConfig {
     pub queue: QueueModel,
     /// The estimate that fills.
     pub estimate: Estimate,
+    /// Whether the queue on arrival is judged by the first book after it (law 3), as far as that is within
+    /// [`super::HINDSIGHT_NS`]; else only once that book has come.
+    pub hindsight: bool,
     /// How far a trade and the drop of depth that it causes may be apart.
     pub netting: Netting,
     /// Orders at prices out of view.
@@ -218,6 +224,7 @@ impl ExchangeConfig {
     pub const RISK_AVERSE: ExchangeConfig = ExchangeConfig {
         queue: QueueModel { join: Join::Displayed, advance: Advance::RiskAverse },
         estimate: Estimate::Model,
+        hindsight: false,
         netting: Netting::TradeFirst,
         unseen: Unseen::Wait,
         crossed: CrossedFills::Volume,
@@ -267,7 +274,8 @@ const MINUTE_NS: i64 = 60_000_000_000;
 impl Default for ExchangeConfig {
     fn default() -> Self {
         ExchangeConfig {
-            queue: QueueModel { join: Join::NextBook, advance: Advance::Power3(5) },
+            queue: QueueModel { join: Join::InDoubt, advance: Advance::Power3(5) },
+            hindsight: true,
             netting: Netting::NextBook,
             unseen: Unseen::Mean,
             ..ExchangeConfig::RISK_AVERSE

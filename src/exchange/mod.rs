@@ -12,6 +12,7 @@ mod advance;
 mod arrive;
 mod auction;
 mod config;
+mod hindsight;
 mod passive;
 mod printed;
 mod queue;
@@ -24,6 +25,7 @@ pub use config::{
     Advance, Beyond, CrossedFills, Estimate, ExchangeConfig, Join, Netting, OwnCross, QueueModel,
     Replenish, Slippage, ThroughFills, Unseen,
 };
+pub use hindsight::HINDSIGHT_NS;
 pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
 
@@ -199,6 +201,8 @@ pub struct Exchange {
     rules: QueueRules,
     venues: Box<[Venue]>,
     orders: RestingOrders,
+    /// The next row of the window to be applied.
+    row_next: u64,
     ghosts_cut: u64,
     limits_unknown: u64,
 }
@@ -219,6 +223,7 @@ impl Exchange {
             rules: QueueRules::new(config),
             venues: (0..instruments).map(|_| venue()).collect(),
             orders: RestingOrders::new(orders_max, config.ghosts_max, instruments),
+            row_next: 0,
             ghosts_cut: 0,
             limits_unknown: 0,
         }
@@ -299,6 +304,7 @@ impl Exchange {
         event: &Event,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
+        self.row_next = row + 1;
         match event.kind {
             kind::BOOK if event.is_book_valid() => {
                 let venue = &mut self.venues[event.instrument as usize];
@@ -445,7 +451,7 @@ impl Exchange {
         let ts_ns = event.ts_exch_ns;
         let is_auction = event.flags & flags::AUCTION != 0;
         if event.kind == kind::SESSION_OPEN && is_auction {
-            self.open_auction(market, event);
+            self.note_auction(market, event.instrument, ts_ns);
         }
         let venue = &mut self.venues[event.instrument as usize];
         if event.kind == kind::SESSION_OPEN {

@@ -20,6 +20,8 @@ pub const LOT: i64 = 1 << 20;
 pub const AHEAD_UNKNOWN: i64 = i64::MAX;
 /// Estimates of an order.
 pub const WORLDS: usize = 3;
+/// The world of the configured model.
+const MODEL: usize = 1;
 
 /// Lots seen within the netting window: of the current stretch of it, and of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -87,13 +89,17 @@ pub struct Queue {
     /// Whether the last book showed the price.
     is_known: bool,
     /// Whether no book came since the order did.
+    is_new: bool,
+    /// Whether what came up on arrival is still to be learnt from the first book after it.
     is_joining: bool,
     /// Printed at the price, and not yet seen to leave the book.
     traded: Recent,
     /// Left the book, and not yet seen to trade.
     dropped: Recent,
-    /// What of the queue on arrival the shortest one leaves out until the first book after it.
-    withheld: i64,
+    /// What of the queue on arrival each world leaves out until the first book after it.
+    withheld: [i64; WORLDS],
+    /// What of the model's queue may have come later than the order: it is the first to cancel.
+    doubt: i64,
     /// Advance that `dropped` gave in each world, in parts of [`LOT`]; at most all of it.
     credit: [i64; WORLDS],
     /// First instant of the next stretch of the netting window, ns.
@@ -109,11 +115,13 @@ impl Queue {
         ahead: [0; WORLDS],
         shown: 0,
         is_known: false,
+        is_new: false,
         is_joining: false,
         traded: Recent { current: 0, previous: 0 },
         dropped: Recent { current: 0, previous: 0 },
         credit: [0; WORLDS],
-        withheld: 0,
+        withheld: [0; WORLDS],
+        doubt: 0,
         stretch_end_ns: i64::MIN,
         ts_book_ns: 0,
         ts_join_ns: 0,
@@ -131,14 +139,39 @@ impl Queue {
         };
         Queue {
             ahead,
-            withheld: lots(shown) - lots(shown) / 2,
+            withheld: [0, 0, lots(shown) - lots(shown) / 2],
             shown,
             is_known,
+            is_new: true,
             is_joining: true,
             ts_book_ns,
             ts_join_ns: now_ns,
             ..Queue::NONE
         }
+    }
+
+    /// Whether the first book after the arrival would say more about the queue on arrival.
+    pub fn wants_hindsight(&self) -> bool {
+        self.is_joining && self.is_known
+    }
+
+    /// Takes in, on arrival, what the next book, of `ts_next_ns`, will say: with the prints until then it accounts for
+    /// `qty` lots of others at the price.
+    pub fn foresee(&mut self, rules: &QueueRules, ts_next_ns: i64, qty: u32) {
+        let came_up = qty.saturating_sub(self.shown);
+        self.is_joining = false;
+        self.shown = self.shown.saturating_add(came_up);
+        for (world, model) in rules.worlds.iter().enumerate() {
+            let [now, then, certain] = shares(model.join, self.span_ns(ts_next_ns));
+            if self.ahead[world] != AHEAD_UNKNOWN {
+                self.ahead[world] += part(lots(came_up), now);
+            }
+            self.withheld[world] += part(lots(came_up), then - now);
+            if world == MODEL {
+                self.doubt = part(lots(came_up), then - certain);
+            }
+        }
+        self.order(rules);
     }
 
     /// Takes a print of `qty` lots at the price into the ledger, and lengthens the queues by the advance that its drop
@@ -179,7 +212,12 @@ impl Queue {
                 return;
             }
         };
-        self.ahead[WORLDS - 1] += core::mem::take(&mut self.withheld);
+        self.is_new = false;
+        for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
+            if *ahead != AHEAD_UNKNOWN {
+                *ahead += core::mem::take(withheld);
+            }
+        }
         if !self.is_known {
             // It is back. Who is ahead was ahead before, and is displayed now.
             self.is_known = true;
@@ -234,11 +272,21 @@ impl Queue {
     /// lots that came up at the price since the book before, a share was there first.
     fn joined(&mut self, rules: &QueueRules, ts_book_ns: i64) {
         self.is_joining = false;
-        for (model, ahead) in rules.worlds.iter().zip(&mut self.ahead) {
-            let share = share(model.join, self.ts_book_ns, self.ts_join_ns, ts_book_ns);
-            let came_up = lots(self.shown).saturating_sub(*ahead).max(0);
-            *ahead += part(came_up, share);
+        let span_ns = self.span_ns(ts_book_ns);
+        for (world, model) in rules.worlds.iter().enumerate() {
+            let [_, share, certain] = shares(model.join, span_ns);
+            let came_up = lots(self.shown).saturating_sub(self.ahead[world]).max(0);
+            self.ahead[world] += part(came_up, share);
+            if world == MODEL {
+                self.doubt = part(came_up, share - certain);
+            }
         }
+    }
+
+    /// How long after the book before it the order came, and how long after it the next one, of `ts_next_ns`.
+    fn span_ns(&self, ts_next_ns: i64) -> [i128; 2] {
+        let since = |ts_ns: i64| i128::from(ts_ns) - i128::from(self.ts_book_ns);
+        [since(self.ts_join_ns), since(ts_next_ns)]
     }
 
     /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
@@ -262,10 +310,19 @@ impl Queue {
         if qty == 0 {
             return;
         }
-        for (model, ahead) in rules.worlds.iter().zip(&mut self.ahead) {
-            if *ahead != AHEAD_UNKNOWN {
-                *ahead -=
-                    cancelled_ahead(model.advance, *ahead, lots(level), lots(qty)).min(*ahead);
+        for (world, model) in rules.worlds.iter().enumerate() {
+            let ahead = &mut self.ahead[world];
+            if *ahead == AHEAD_UNKNOWN {
+                continue;
+            }
+            let doubt = if world == MODEL { self.doubt.clamp(0, *ahead) } else { 0 };
+            let sure = *ahead - doubt;
+            let gone = cancelled_ahead(model.advance, sure, lots(level), lots(qty)).min(sure);
+            // Who came last leaves first.
+            let recent = (lots(qty) - gone).clamp(0, doubt);
+            *ahead -= gone + recent;
+            if world == MODEL {
+                self.doubt = doubt - recent;
             }
         }
     }
@@ -280,26 +337,28 @@ impl Queue {
         }
     }
 
-    /// Nobody is ahead who is not displayed.
+    /// Nobody is ahead who is not displayed; before a book comes, nobody knows what is.
     fn cap(&mut self) {
         let most = lots(self.shown);
         for ahead in &mut self.ahead {
-            *ahead = (*ahead).min(most);
+            if !(self.is_new && *ahead == AHEAD_UNKNOWN) {
+                *ahead = (*ahead).min(most);
+            }
         }
     }
 }
 
-/// Share of what came up at the price between two books that is ahead of an order that joined in between.
-fn share(join: Join, ts_before_ns: i64, ts_join_ns: i64, ts_after_ns: i64) -> i64 {
+/// Share of what came up at the price between two books that is ahead of an order that joined in between: until the later
+/// one, from then on, and what of it is no matter of doubt.
+fn shares(join: Join, [passed_ns, whole_ns]: [i128; 2]) -> [i64; 3] {
+    let proportional =
+        if whole_ns <= 0 { LOT } else { (passed_ns * i128::from(LOT) / whole_ns) as i64 };
     match join {
-        Join::Displayed => 0,
-        Join::NextBook => LOT,
-        Join::Share(share) => share,
-        Join::Proportional => {
-            let passed = i128::from(ts_join_ns) - i128::from(ts_before_ns);
-            let whole = i128::from(ts_after_ns) - i128::from(ts_before_ns);
-            if whole <= 0 { LOT } else { (passed * i128::from(LOT) / whole) as i64 }
-        }
+        Join::Displayed => [0; 3],
+        Join::NextBook => [LOT; 3],
+        Join::Share(share) => [share; 3],
+        Join::Proportional => [proportional; 3],
+        Join::InDoubt => [proportional + (LOT - proportional) / 2, LOT, proportional],
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Resting {
     pub fills_in: u8,
     /// Lots of the order itself that the displayed books contain: 0 but for shadows of recorded orders.
     pub own_shown: u32,
+    /// When those leave without a fill, ns; `i64::MAX` when they never do.
+    pub own_until_ns: i64,
     /// Lots of the order itself among the next prints at its price: 0 but for such shadows.
     pub own_printed: u32,
     /// Its queue, while it rests.
@@ -64,6 +66,7 @@ impl Resting {
         filled: [0; WORLDS],
         fills_in: 0,
         own_shown: 0,
+        own_until_ns: i64::MAX,
         own_printed: 0,
         queue: Queue::NONE,
         ts_join_ns: UNDEF_TIME,

@@ -21,6 +21,8 @@ pub struct Terms {
     pub post_only: bool,
     /// Lots of the order itself that the displayed books contain: above 0 for shadows of recorded orders.
     pub own_shown: u32,
+    /// When those leave the books without a fill, ns; `i64::MAX` when they never do.
+    pub own_until_ns: i64,
 }
 
 /// Why an order of these terms is refused at `ts_ns`, if it is.

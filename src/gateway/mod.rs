@@ -301,6 +301,7 @@ fn read(req: &OrderReq, instruments: usize) -> Option<(Side, Terms)> {
         tif: Tif::from_u8(req.tif)?,
         post_only: req.post_only == 1,
         own_shown: 0,
+        own_until_ns: i64::MAX,
     };
     let price_ok = match terms.order_type {
         OrderType::Limit => req.price != UNDEF_PRICE && req.price != i64::MIN,

@@ -9,11 +9,12 @@ use crate::config::Config;
 use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
 use btcore::exchange::{
-    Ask, Exchange, ExchangeConfig, Market, Origin, Outbox, Request, Response, Terms, WORLDS,
+    Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Response, Terms,
+    WORLDS,
 };
 use btcore::feed::Feed;
 use btcore::latency::{Fifo, Leg};
-use btcore::wire::{Event, Fault, Instrument, OrderType, QueueRow, Tif, UNDEF_TIME, kind};
+use btcore::wire::{Event, Fault, Instrument, OrderType, QueueRow, Status, Tif, UNDEF_TIME, kind};
 use std::collections::HashMap;
 
 /// How long a shadow is followed beyond the end of an order that was filled, ns.
@@ -74,9 +75,13 @@ pub fn play(
         }
         let window = feed.window();
         if !window.has_room() {
-            let row_end = window.row_end();
+            if stage.row == window.row_first() {
+                let message =
+                    "more rows come within a second than the window holds; raise data.window_rows";
+                return Err(Fault::new(Status::Full, message.into()).into());
+            }
             stage.save(&feed);
-            feed.free_before(row_end);
+            feed.free_before(stage.row);
         } else if let Some(stream) = feed.starving() {
             let note = |chunk: &Chunk| stage.note(chunk);
             chunks[stream].feed(&mut feed, stream, sources[stream].as_mut(), note)?;
@@ -171,7 +176,7 @@ impl<'a> Stage<'a> {
     }
 
     fn save(&mut self, feed: &Feed) {
-        let row_end = feed.window().row_end();
+        let row_end = self.row;
         let live = self.live.iter_mut().flat_map(|shadow| &mut shadow.exchanges);
         for exchange in self.empty.iter_mut().chain(live) {
             exchange.save(feed.window(), row_end);
@@ -181,7 +186,12 @@ impl<'a> Stage<'a> {
     /// Applies the rows at hand.
     fn run(&mut self, feed: &Feed) -> Result<(), Fault> {
         let market = Market { window: feed.window(), instruments: self.instruments };
+        let newest_ns = market.window.last().map_or(i64::MIN, |event| event.ts_exch_ns);
         while let Some(event) = market.window.event(self.row) {
+            // The exchanges look ahead as far as this.
+            if !feed.is_done() && event.ts_exch_ns > newest_ns.saturating_sub(HINDSIGHT_NS) {
+                break;
+            }
             self.join(&market, event)?;
             self.leave(event.ts_exch_ns);
             self.apply(&market, event)?;
@@ -250,6 +260,7 @@ impl<'a> Stage<'a> {
                 tif: Tif::Gtc,
                 post_only: false,
                 own_shown: order.qty,
+                own_until_ns: if order.filled_qty > 0 { i64::MAX } else { order.end_ns },
             }),
         };
         let mut shadow = Shadow {

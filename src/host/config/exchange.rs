@@ -29,6 +29,9 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
             &[("window", &|at| Some(Netting::Window(at.duration(1..=MINUTE_NS)?)))],
         )
     });
+    let hindsight = map
+        .get("hindsight")
+        .map_or(Some(default.hindsight), |at| at.choice(&[("none", false), ("next_book", true)]));
     let unseen = map.get("unseen").map_or(Some(default.unseen), |at| {
         at.choice(&[("wait", Unseen::Wait), ("mean", Unseen::Mean), ("nobody", Unseen::Nobody)])
     });
@@ -61,6 +64,7 @@ pub fn read(at: &Cursor<'_>) -> Option<ExchangeConfig> {
     Some(ExchangeConfig {
         queue: queue?,
         estimate: estimate?,
+        hindsight: hindsight?,
         netting: netting?,
         unseen: unseen?,
         crossed: crossed?,
@@ -85,6 +89,7 @@ pub fn read_queue(at: &Cursor<'_>, default: QueueModel) -> Option<QueueModel> {
                 ("displayed", Join::Displayed),
                 ("next_book", Join::NextBook),
                 ("proportional", Join::Proportional),
+                ("in_doubt", Join::InDoubt),
             ],
             &[("share", &|at| Some(Join::Share(share(at)?)))],
         )
@@ -220,6 +225,7 @@ pub fn effective(config: &ExchangeConfig) -> Value {
     json!({
         "queue": effective_queue(&config.queue),
         "estimate": config.estimate.name(),
+        "hindsight": if config.hindsight { "next_book" } else { "none" },
         "netting": netting,
         "unseen": unseen,
         "crossed_fills": crossed,
@@ -244,6 +250,7 @@ pub fn effective_queue(queue: &QueueModel) -> Value {
         Join::Displayed => json!("displayed"),
         Join::NextBook => json!("next_book"),
         Join::Proportional => json!("proportional"),
+        Join::InDoubt => json!("in_doubt"),
         Join::Share(share) => json!({ "share": parts(share) }),
     };
     let advance = match queue.advance {

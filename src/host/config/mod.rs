@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 pub const VERSION: i64 = 1;
 
 /// Names of the synthetic exchange's presets.
-pub const SYNTH_PRESETS: [&str; 3] = ["txf", "queue_heavy", "thin"];
+pub const SYNTH_PRESETS: [&str; 4] = ["txf", "queue_heavy", "rush", "thin"];
 
 /// A valid config.
 #[derive(Clone, Debug, PartialEq)]

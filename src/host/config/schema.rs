@@ -334,6 +334,8 @@ shape! {
         queue: Option<Queue>,
         /// The estimate that fills. Default model.
         estimate: Option<Estimate>,
+        /// What the exchange knows of the queue that an order joins. Default next_book: the first book after it.
+        hindsight: Option<Hindsight>,
         /// How far a trade and the drop of depth that it causes may be apart. Default next_book.
         netting: Option<Netting>,
         /// What the model assumes ahead at a price out of view. Default mean.
@@ -600,7 +602,7 @@ words! {
     /// What to do with equal rows.
     enum Duplicates { Keep, DropExact, }
     /// An order flow.
-    enum SynthPreset { Txf, QueueHeavy, Thin, }
+    enum SynthPreset { Txf, QueueHeavy, Rush, Thin, }
     /// A venue's sessions.
     enum SessionPreset { Always, TaifexIndex, Twse, }
     /// The trading day of a window.
@@ -667,7 +669,9 @@ words! {
     /// Own orders that would meet.
     enum OwnCross { Allow, CancelNew, CancelOld, }
     /// A join by name.
-    enum JoinWord { Displayed, NextBook, Proportional, }
+    enum JoinWord { Displayed, NextBook, Proportional, InDoubt, }
+    /// What the exchange knows of the queue that an order joins.
+    enum Hindsight { None, NextBook, }
     /// An advance by name.
     enum AdvanceWord { RiskAverse, ProRata, FrontOptimistic, Log, Log2, }
     /// Who stands at the price of an auction trades last.

@@ -43,6 +43,19 @@ pub struct BurstLaw {
     pub activity_max: f64,
 }
 
+/// A rush: when the price moves, orders hurry to the new quote, and some of them leave again as fast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RushLaw {
+    /// Orders that hurry to the new quote after each move of the fair price, on average.
+    pub orders_per_move: f64,
+    /// Decay time of a rush, ns.
+    pub decay_ns: i64,
+    /// Share of them that leave soon, ppm.
+    pub fleeting_ppm: u32,
+    /// Cancels a second for each of those.
+    pub fleeting_per_s: f64,
+}
+
 /// The stochastic order flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowConfig {
@@ -87,6 +100,8 @@ pub struct FlowConfig {
     pub market_size: SizeLaw,
     /// The rhythm.
     pub burst: BurstLaw,
+    /// Rushes to a new quote.
+    pub rush: RushLaw,
 }
 
 /// Everything that a tape depends on.
@@ -123,7 +138,7 @@ pub struct SynthConfig {
 }
 
 /// Names that `SynthConfig::preset` knows.
-pub const PRESETS: [&str; 3] = ["txf", "queue_heavy", "thin"];
+pub const PRESETS: [&str; 4] = ["txf", "queue_heavy", "rush", "thin"];
 
 /// 2026-04-08 08:45 in Taipei, the open of a TAIFEX day session, ns UTC.
 const DAY_OPEN_TS_NS: i64 = 1_775_609_100_000_000_000;
@@ -156,7 +171,8 @@ impl Default for SynthConfig {
 
 impl SynthConfig {
     /// The preset of that name, or `None`. `txf`: a busy index future, small tick. `queue_heavy`:
-    /// large tick, one-tick spread, queues of hundreds of lots. `thin`: a quiet option-like book
+    /// large tick, one-tick spread, queues of hundreds of lots. `rush`: orders hurry to every new quote,
+    /// and on books of 125 ms half of the queues are longer than displayed. `thin`: a quiet option-like book
     /// with holes, wide spread and moments with one side empty.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
@@ -171,6 +187,7 @@ impl SynthConfig {
                 flow: queue_heavy_flow(),
                 ..base
             }),
+            "rush" => Some(Self { symbol: "SYNRUSH".to_owned(), flow: rush_flow(), ..base }),
             "thin" => Some(Self {
                 symbol: "SYNTHIN".to_owned(),
                 start_price_e6: 300_000_000,
@@ -252,6 +269,13 @@ impl FlowConfig {
             (sizes.iter().all(|s| s.block_lots_max > 0), "block_lots_max must be positive"),
             ((1..=8).contains(&step), "fair_step_half_ticks must lie between 1 and 8"),
             (self.sweep_ticks_max >= 0, "sweep_ticks_max must not be negative"),
+            (
+                self.rush.orders_per_move >= 0.0
+                    && self.rush.orders_per_move < 1e4
+                    && self.rush.decay_ns > 0
+                    && self.rush.fleeting_per_s > 0.0,
+                "a rush has 0 to 1e4 orders, and times above zero",
+            ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some(&(_, rule)) => Err(SynthError::Config(rule)),
@@ -293,6 +317,12 @@ fn txf_flow() -> FlowConfig {
             one_in: 4,
             activity_max: 200.0,
         },
+        rush: RushLaw {
+            orders_per_move: 0.0,
+            decay_ns: 40_000_000,
+            fleeting_ppm: 0,
+            fleeting_per_s: 1.0,
+        },
     }
 }
 
@@ -314,6 +344,31 @@ fn queue_heavy_flow() -> FlowConfig {
         limit_size: SizeLaw { more_ppm: 600_000, block_ppm: 20_000, block_lots_max: 60 },
         market_size: SizeLaw { more_ppm: 700_000, block_ppm: 80_000, block_lots_max: 150 },
         sweep_ticks_max: 1,
+        ..txf_flow()
+    }
+}
+
+/// A busy future of medium queues whose orders come in rushes after each move of the price: on books of 125 ms what is
+/// displayed is much too little of what is there.
+fn rush_flow() -> FlowConfig {
+    FlowConfig {
+        limit_per_s: 12.0,
+        market_per_s: 2.0,
+        cancel_per_s: 0.25,
+        react_per_s: 20.0,
+        fair_per_s: 1.2,
+        impact_ppm: 60_000,
+        fair_step_half_ticks: 2,
+        fill_ppm: 0,
+        cancel_back_ppm: 500_000,
+        place_weights: vec![200, 160, 120, 90, 70, 50, 40, 30, 20, 10],
+        reach_ticks: 30,
+        rush: RushLaw {
+            orders_per_move: 14.0,
+            decay_ns: 50_000_000,
+            fleeting_ppm: 400_000,
+            fleeting_per_s: 1.5,
+        },
         ..txf_flow()
     }
 }

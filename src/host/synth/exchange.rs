@@ -263,7 +263,7 @@ impl Synth {
                 }
             }
             Kind::Fair => {
-                self.flow.fair_move();
+                self.flow.fair_move(self.now_ns);
                 self.follow_fair(stamp_ns);
             }
             Kind::Cancel => {
@@ -276,6 +276,19 @@ impl Synth {
                     self.cancel(slot, self.queues.order(slot).qty_lots, stamp_ns);
                 }
             }
+            Kind::Rush => {
+                let (side, tick, lots, fleeting) = self.flow.rush_order();
+                if let Some(slot) = self.place(side, tick, lots, stamp_ns)
+                    && fleeting
+                {
+                    self.flow.note_fleeting(slot, self.order_id);
+                }
+            }
+            Kind::Fleet => {
+                if let Some(slot) = self.flow.fleet_slot(&self.queues) {
+                    self.cancel(slot, self.queues.order(slot).qty_lots, stamp_ns);
+                }
+            }
             Kind::Nothing => {}
         }
     }
@@ -283,13 +296,18 @@ impl Synth {
     /// A limit order takes what it crosses and rests with what is left.
     fn limit(&mut self, stamp_ns: i64) {
         let (side, tick, lots) = self.flow.limit(&self.queues);
+        self.place(side, tick, lots, stamp_ns);
+    }
+
+    /// A limit order of these terms; the slot in which it rests.
+    fn place(&mut self, side: Side, tick: i64, lots: i64, stamp_ns: i64) -> Option<u32> {
         let left = lots - self.take(side, lots, tick, stamp_ns);
         if left == 0 {
-            return;
+            return None;
         }
         if self.queues.len() >= self.cfg.orders_max as usize {
             self.stats.dropped_orders += 1;
-            return;
+            return None;
         }
         self.order_id += 1;
         let (ahead_lots, ahead_orders) = self.queues.queue(tick);
@@ -307,6 +325,7 @@ impl Synth {
             self.stats.added_lots += left;
             self.record_l3(stamp_ns, L3Action::Add, slot, left);
         }
+        Some(slot)
     }
 
     /// A market order takes what is near the best price; it stirs the flow if it traded or not.
@@ -315,7 +334,7 @@ impl Synth {
         let Some(best) = self.queues.best(side.opposite()) else { return };
         let limit = best + self.cfg.flow.sweep_ticks_max * i64::from(side.sign());
         self.take(side, lots, limit, stamp_ns);
-        self.flow.impact(side);
+        self.flow.impact(self.now_ns, side);
         self.follow_fair(stamp_ns);
     }
 

@@ -20,6 +20,10 @@ pub(super) enum Kind {
     Fair,
     Cancel,
     React,
+    /// An order that hurries to the new quote.
+    Rush,
+    /// One of those leaves.
+    Fleet,
     /// The activity fell while we waited: nothing happens (thinning).
     Nothing,
 }
@@ -45,6 +49,10 @@ pub(super) struct Flow {
     slow: f64,
     last_limit: Option<(Side, i64)>,
     last_market: Side,
+    /// Rush in progress: orders a second, when it was that, ns, and the side that the price went to.
+    rush: (f64, i64, Side),
+    /// Orders that will leave soon: slot and id.
+    fleeting: Vec<(u32, u64)>,
 }
 
 /// ns in a second.
@@ -69,6 +77,8 @@ impl Flow {
             slow,
             last_limit: None,
             last_market: Side::Bid,
+            rush: (0.0, 0, Side::Bid),
+            fleeting: Vec::new(),
         }
     }
 
@@ -99,13 +109,30 @@ impl Flow {
             (Kind::Cancel, cfg.cancel_per_s * queues.len() as f64),
             (Kind::React, cfg.react_per_s * self.exposed(queues) as f64),
         ];
+        let fleet = cfg.rush.fleeting_per_s * self.fleeting.len() as f64;
+        let rush = self.rush_at(now_ns);
         let rate: f64 = ladder.iter().map(|(_, r)| r).sum();
         let bound = self.activity(self.fast, self.slow);
-        let wait_s = self.rng.exponential() / (rate * bound);
+        let total = rate * bound + rush + fleet;
+        let wait_s = self.rng.exponential() / total;
         let fast = self.fast * decay(wait_s * self.decay_fast_per_s);
         let slow = self.slow * decay(wait_s * self.decay_slow_per_s);
-        let mut pick = self.rng.unit() * rate * bound / self.activity(fast, slow);
+        let at_ns = now_ns + 1 + (wait_s * SECOND_NS) as i64;
+        let unit = self.rng.unit();
+        let mut pick = unit * rate * bound / self.activity(fast, slow);
         let mut kind = Kind::Nothing;
+        if rush + fleet > 0.0 {
+            let hurry = unit * total;
+            if hurry < fleet {
+                return Candidate { at_ns, kind: Kind::Fleet, fast, slow };
+            }
+            if hurry < fleet + rush {
+                let is_still = hurry - fleet < self.rush_at(at_ns);
+                let kind = if is_still { Kind::Rush } else { Kind::Nothing };
+                return Candidate { at_ns, kind, fast, slow };
+            }
+            pick = (hurry - fleet - rush) / self.activity(fast, slow);
+        }
         for (rung, r) in ladder {
             if pick < r {
                 kind = rung;
@@ -113,8 +140,49 @@ impl Flow {
             }
             pick -= r;
         }
-        let at_ns = now_ns + 1 + (wait_s * SECOND_NS) as i64;
         Candidate { at_ns, kind, fast, slow }
+    }
+
+    /// Orders a second that a rush brings at `now_ns`.
+    fn rush_at(&self, now_ns: i64) -> f64 {
+        let (rate, since_ns, _) = self.rush;
+        if rate == 0.0 {
+            return 0.0;
+        }
+        rate * decay((now_ns - since_ns) as f64 / self.cfg.rush.decay_ns as f64)
+    }
+
+    /// The price moved: a rush to the new quote begins.
+    fn start_rush(&mut self, now_ns: i64, toward: Side) {
+        let law = self.cfg.rush;
+        if law.orders_per_move == 0.0 {
+            return;
+        }
+        let left = if self.rush.2 == toward { self.rush_at(now_ns) } else { 0.0 };
+        let more = law.orders_per_move / (law.decay_ns as f64 / SECOND_NS);
+        self.rush = (left + more, now_ns, toward);
+    }
+
+    /// Draws an order of the rush: side, tick, lots, and whether it will leave soon.
+    pub(super) fn rush_order(&mut self) -> (Side, i64, i64, bool) {
+        let side = self.rush.2;
+        let lots = self.size(self.cfg.limit_size);
+        let fleeting = self.rng.chance_ppm(self.cfg.rush.fleeting_ppm);
+        let back = i64::from(self.rng.chance_ppm(RUSH_BEHIND_PPM));
+        (side, self.quote_tick(side) - back * i64::from(side.sign()), lots, fleeting)
+    }
+
+    /// Notes an order that will leave soon.
+    pub(super) fn note_fleeting(&mut self, slot: u32, order_id: u64) {
+        self.fleeting.push((slot, order_id));
+    }
+
+    /// Picks one that leaves, if the one drawn still rests.
+    pub(super) fn fleet_slot(&mut self, queues: &Queues) -> Option<u32> {
+        let at = self.rng.below(self.fleeting.len() as u64) as usize;
+        let (slot, order_id) = self.fleeting.swap_remove(at);
+        let order = queues.order(slot);
+        (order.truth.order_id == order_id && order.qty_lots > 0).then_some(slot)
     }
 
     /// Time has come to `candidate`: its activity is now ours.
@@ -195,15 +263,17 @@ impl Flow {
     }
 
     /// Draws which way the fair price goes by itself.
-    pub(super) fn fair_move(&mut self) {
+    pub(super) fn fair_move(&mut self, now_ns: i64) {
         let side = self.side();
         self.shift(side);
+        self.start_rush(now_ns, side);
     }
 
     /// A market order that traded may take the fair price along.
-    pub(super) fn impact(&mut self, aggressor: Side) {
+    pub(super) fn impact(&mut self, now_ns: i64, aggressor: Side) {
         if self.rng.chance_ppm(self.cfg.impact_ppm) {
             self.shift(aggressor);
+            self.start_rush(now_ns, aggressor);
         }
     }
 
@@ -275,6 +345,9 @@ fn decay(x: f64) -> f64 {
     }
     libm::exp(-x)
 }
+
+/// So many orders of a rush go one tick behind the new quote.
+const RUSH_BEHIND_PPM: u32 = 250_000;
 
 /// From the back of the queue a cancel steps one order forward with this chance, again and again.
 const STEP_FORWARD_PPM: u32 = 300_000;
