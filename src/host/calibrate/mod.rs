@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::run::RunError;
 use crate::source::SourceError;
 use btcore::exchange::{
-    Advance, CrossedFills, ExchangeConfig, Join, LOT, QueueModel, ThroughFills, Unseen,
+    Advance, CrossedFills, ExchangeConfig, Join, QueueModel, ThroughFills, Unseen,
 };
 use measure::{Half, Scores};
 use orders::RealOrder;
@@ -117,13 +117,15 @@ pub fn fills(config: &Config, orders: Option<&Path>, fit: Fit) -> Result<Calibra
     Ok(Calibration { candidates, scores, fitted, refused: played.refused })
 }
 
+const JOINS: [(&str, Join); 4] = [
+    ("displayed", Join::Displayed),
+    ("proportional", Join::Proportional),
+    ("next_book", Join::NextBook),
+    ("in_doubt", Join::InDoubt),
+];
+
 /// The models of the literature, by join and advance.
 fn standard() -> Vec<Candidate> {
-    let joins = [
-        ("displayed", Join::Displayed),
-        ("proportional", Join::Proportional),
-        ("next_book", Join::NextBook),
-    ];
     let advances = [
         ("risk_averse", Advance::RiskAverse),
         ("power3", Advance::Power(3)),
@@ -132,7 +134,7 @@ fn standard() -> Vec<Candidate> {
         ("pro_rata", Advance::ProRata),
         ("front_optimistic", Advance::FrontOptimistic),
     ];
-    let pairs = joins.iter().flat_map(|join| advances.iter().map(move |advance| (join, advance)));
+    let pairs = JOINS.iter().flat_map(|join| advances.iter().map(move |advance| (join, advance)));
     let own = pairs
         // A power of one and pro-rata are one model; the former is named once, for whoever looks for it.
         .filter(|((join, _), (advance, _))| *join == "displayed" || *advance != "pro_rata")
@@ -156,21 +158,24 @@ fn standard() -> Vec<Candidate> {
     own.chain(theirs).collect()
 }
 
-/// The model of two figures, the share of what came up that is ahead and the part of the pro-rata advance, that has the
-/// least sum of both Brier scores over `learn`.
+/// The join and the advance that have the least sum of both Brier scores over `learn`.
 fn best_fit(
     config: &Config,
     own: &ExchangeConfig,
     orders: &[RealOrder],
     learn: Half,
 ) -> Result<QueueModel, RunError> {
-    let figures = [0, LOT / 4, LOT / 2, 3 * LOT / 4, LOT];
-    let grid: Vec<QueueModel> = figures
-        .into_iter()
-        .flat_map(|share| {
-            figures
-                .map(|part| QueueModel { join: Join::Share(share), advance: Advance::Part(part) })
-        })
+    let advances = [
+        Advance::RiskAverse,
+        Advance::Power3(8),
+        Advance::Power3(5),
+        Advance::Power3(3),
+        Advance::Power(3),
+        Advance::ProRata,
+    ];
+    let grid: Vec<QueueModel> = JOINS
+        .iter()
+        .flat_map(|(_, join)| advances.map(|advance| QueueModel { join: *join, advance }))
         .collect();
     let models: Vec<ExchangeConfig> =
         grid.iter().map(|queue| ExchangeConfig { queue: *queue, ..*own }).collect();

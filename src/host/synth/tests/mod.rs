@@ -58,9 +58,10 @@ fn digests_are_golden() {
     }
 }
 
-const GOLDEN: [(&str, &str); 3] = [
+const GOLDEN: [(&str, &str); 4] = [
     ("txf", "af34ed4116cc5c6fab885c24f19af532df05e02787c96536614a38143082f3e9"),
     ("queue_heavy", "8f27a7d2982165f78aebf2d44b423d722f6f987ef4af0bc2087d5f2be8d68a58"),
+    ("rush", "bc7e23b9e4809f8c06df02d6106c714f923d752670843c5f831e80054786e502"),
     ("thin", "b900c1d47d3976bf82a83976609d9a07584a20e7a6eebb8f84f65dad70eb8df0"),
 ];
 
