@@ -182,6 +182,31 @@ fn a_row_behind_the_window_is_refused_by_its_number() {
     assert!(fault.message.contains("row 2") && fault.message.contains("51 ns"), "{fault}");
 }
 
+/// Written twice, and the pairs interleaved: three real ticks, of which one is alone.
+#[test]
+fn the_second_of_two_equal_ticks_is_dropped_where_the_source_writes_them_twice() {
+    let ticks = [(1, 3), (2, 1), (1, 3), (2, 1), (5, 4)];
+    let rows: Vec<Raw> = ticks
+        .iter()
+        .enumerate()
+        .map(|(n, (price, qty))| Raw { seq: n as u64 + 1, ..trade(10, 100 + price, *qty, 1) })
+        .collect();
+    let lots = |drop_second_ticks, rows: &[Raw]| {
+        let feed = FeedConfig { drop_second_ticks, ..FeedConfig::default() };
+        let lanes = vec![(lane("l", Latency::default()), Scripted::new(|_, _| {}))];
+        let outcome = run_lanes(vec![instrument("A")], feed, &[rows.to_vec()], 2, lanes);
+        let stats = outcome.expect("it runs").stats[0];
+        (stats.rows_used, stats.dropped_duplicates)
+    };
+    assert_eq!(lots(true, &rows), (3, 2));
+    assert_eq!(lots(false, &rows), (5, 0), "elsewhere equal ticks are trades of their own");
+    let mut later = rows.clone();
+    later[2].event.ts_exch_ns += 1;
+    later[3].event.ts_exch_ns += 1;
+    later[4].event.ts_exch_ns += 1;
+    assert_eq!(lots(true, &later), (5, 0), "of one stamp only");
+}
+
 #[test]
 fn exact_duplicates_are_dropped_and_counted_only_with_a_sequence_number() {
     let with = |seq: u64| Raw { seq, ..trade(0, 100, 1, 1) };

@@ -269,6 +269,7 @@ pub(crate) unsafe fn read_engine(
         reorder_ns: config.reorder_ns,
         reorder_rows_max: or(config.reorder_rows_max, default.reorder_rows_max),
         drop_exact_duplicates: config.keep_duplicates == 0,
+        drop_second_ticks: false,
         window_rows: or(config.window_rows, default.window_rows),
     };
     Ok((feed, config.streams as usize))

@@ -9,6 +9,7 @@ mod hash;
 mod merge;
 mod session;
 mod stream;
+mod twins;
 mod window;
 
 pub use session::{order_session, session_at};
@@ -25,6 +26,7 @@ use hash::DataHash;
 use merge::Merge;
 use session::SessionClock;
 use stream::Row;
+use twins::Twins;
 
 /// Rules of the feed. Part of the effective config but for the two sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct FeedConfig {
     pub reorder_rows_max: usize,
     /// Drop rows that equal another in every column, sequence number included (0 is no number).
     pub drop_exact_duplicates: bool,
+    /// Drop every second one of equal ticks at one stamp, sequence number apart: the source writes each twice.
+    pub drop_second_ticks: bool,
     /// Rows of the replay window; at least twice what arrives within the longest feed latency.
     pub window_rows: usize,
 }
@@ -48,6 +52,7 @@ impl Default for FeedConfig {
             reorder_ns: 0,
             reorder_rows_max: 4_096,
             drop_exact_duplicates: true,
+            drop_second_ticks: false,
             window_rows: 65_536,
         }
     }
@@ -87,7 +92,7 @@ pub struct FeedStats {
     pub excluded_empty_book: u64,
     /// Sentinel price.
     pub excluded_sentinel: u64,
-    /// Dropped as an exact duplicate.
+    /// Dropped as an exact duplicate, or as the second of two ticks.
     pub dropped_duplicates: u64,
     /// Trades of unknown aggressor (used; side inferred).
     pub unknown_aggressor: u64,
@@ -130,6 +135,7 @@ pub struct Feed {
     hash: DataHash,
     window: Window,
     previous: Option<Row>,
+    twins: Twins,
     started: bool,
     /// A merged row that waits for the session boundaries before it, or for room.
     pending: Option<Row>,
@@ -153,6 +159,7 @@ impl Feed {
             hash: DataHash::new(instruments.len()),
             window: Window::new(config.window_rows),
             previous: None,
+            twins: Twins::new(),
             started: false,
             pending: None,
         }
@@ -274,7 +281,11 @@ impl Feed {
                 let Some(row) = self.merge.pop() else { return };
                 let stats = &mut self.stats[row.event.instrument as usize];
                 stats.rows_in += 1;
-                if self.config.drop_exact_duplicates && self.repeats_previous(&row) {
+                let repeats = self.config.drop_exact_duplicates && self.repeats_previous(&row)
+                    || self.config.drop_second_ticks
+                        && row.event.kind == kind::TRADE
+                        && self.twins.is_second(&row.event);
+                if repeats {
                     self.stats[row.event.instrument as usize].dropped_duplicates += 1;
                     continue;
                 }

@@ -134,16 +134,22 @@ fn read_feed(map: &Map<'_>) -> Option<FeedConfig> {
     let reorder_rows = map
         .get("reorder_rows_max")
         .map_or(Some(default.reorder_rows_max), |at| at.count(2..=16_777_216));
-    let drop_exact = map.get("duplicates").map_or(Some(default.drop_exact_duplicates), |at| {
-        at.choice(&[("keep", false), ("drop_exact", true)])
+    let drop = map.get("duplicates").map_or(Some((true, false)), |at| {
+        at.choice(&[
+            ("keep", (false, false)),
+            ("drop_exact", (true, false)),
+            ("drop_second_tick", (true, true)),
+        ])
     });
     let window =
         map.get("window_rows").map_or(Some(default.window_rows), |at| at.count(64..=1 << 28));
+    let (drop_exact_duplicates, drop_second_ticks) = drop?;
     Some(FeedConfig {
         trade_first: trade_first?,
         reorder_ns: reorder?,
         reorder_rows_max: reorder_rows?,
-        drop_exact_duplicates: drop_exact?,
+        drop_exact_duplicates,
+        drop_second_ticks,
         window_rows: window?,
     })
 }

@@ -23,7 +23,11 @@ pub fn document(config: &Config) -> Value {
         "malformed": if config.data.malformed_skip { "skip" } else { "fail" },
         "trade_first": config.data.feed.trade_first,
         "reorder_ns": config.data.feed.reorder_ns,
-        "duplicates": if config.data.feed.drop_exact_duplicates { "drop_exact" } else { "keep" },
+        "duplicates": match (config.data.feed.drop_exact_duplicates, config.data.feed.drop_second_ticks) {
+            (false, _) => "keep",
+            (true, false) => "drop_exact",
+            (true, true) => "drop_second_tick",
+        },
     });
     if let SourceSpec::Synth { preset, seed, book_interval_ns } = &config.data.source {
         data["synth"] = json!({

@@ -175,7 +175,8 @@ shape! {
         /// Rows that may be held back while their order is open.
         #[schemars(range(min = 2, max = 16_777_216))]
         reorder_rows_max: Option<u32>,
-        /// What to do with rows that equal another in every column, sequence number included. Default drop_exact.
+        /// What to do with rows that equal another in every column, sequence number included. Default drop_exact;
+        /// drop_second_tick also drops every second of equal ticks at one stamp, for a source that writes each twice.
         duplicates: Option<Duplicates>,
         /// Rows read at a time. No result depends on it.
         #[schemars(range(min = 1, max = 16_777_216))]
@@ -600,7 +601,7 @@ words! {
     /// What to do with rows that cannot be read.
     enum Malformed { Fail, Skip, }
     /// What to do with equal rows.
-    enum Duplicates { Keep, DropExact, }
+    enum Duplicates { Keep, DropExact, DropSecondTick, }
     /// An order flow.
     enum SynthPreset { Txf, QueueHeavy, Rush, Thin, }
     /// A venue's sessions.
