@@ -217,9 +217,11 @@ impl Exchange {
             order.qty = order.filled();
             return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
+        let before = out.trace.look(&order, &self.rules, ts_ns);
         order.queue = self.queue_of(market, &order, ts_ns);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
+        out.trace.joined(before, &order);
         self.orders.insert(slot, order);
         Ok(())
     }
@@ -268,6 +270,7 @@ impl Exchange {
             if qty == 0 {
                 continue;
             }
+            let before = out.trace.look(order, &self.rules, ts_ns);
             for taken in &mut self.venues[order.instrument as usize].taken {
                 taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
             }
@@ -281,6 +284,7 @@ impl Exchange {
             let mut trade = Trade::new(price, qty, Evidence::Taken, ts_ns);
             trade.inferred = offer.is_assumed;
             fill(order, slot, trade, out)?;
+            out.trace.took(before, order, price, ts_ns);
         }
         Ok(())
     }

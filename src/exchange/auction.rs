@@ -10,7 +10,7 @@ use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
 use super::{Exchange, Market, Outbox};
 use crate::feed::session_at;
-use crate::wire::{Event, Evidence, Fault, Side};
+use crate::wire::{Event, Evidence, Fault, Side, TraceWhat};
 
 /// No auction is under way.
 pub(super) const NO_MATCH: i64 = i64::MAX;
@@ -53,6 +53,8 @@ impl Exchange {
                         evidence[world] -= *lots;
                     }
                 }
+                let before = out.trace.look(order, &self.rules, ts_ns);
+                out.trace.saw(before, order, TraceWhat::Auction, event, lots);
                 self.fill_resting(slot, lots, price, Evidence::Auction, ts_ns, out)?;
                 slot = next;
             }

@@ -18,6 +18,7 @@ mod queue;
 mod resting;
 mod rules;
 mod taken;
+mod trace;
 mod walk;
 
 pub use config::{
@@ -26,13 +27,14 @@ pub use config::{
 };
 pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
+pub use trace::Trace;
 
 use crate::book::Book;
 use crate::feed::{Kept, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
-    Tif, UNDEF_TIME, flags, kind,
+    Tif, TraceWhat, UNDEF_TIME, flags, kind,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -142,6 +144,8 @@ pub struct Outbox {
     pub seed: u64,
     /// Orders that left in every world. For the recorder, not for the strategy.
     pub queues: Vec<QueueRow>,
+    /// What happens to the order that is traced, if one is. For whoever asked.
+    pub trace: Trace,
 }
 
 impl Outbox {
@@ -456,7 +460,10 @@ impl Exchange {
                 for side in [Side::Buy, Side::Sell] {
                     let mut slot = self.orders.first(event.instrument, side);
                     while slot != NO_SLOT {
-                        self.orders.get_mut(slot).queue.lose_sight();
+                        let order = self.orders.get_mut(slot);
+                        let before = out.trace.look(order, &self.rules, ts_ns);
+                        order.queue.lose_sight();
+                        out.trace.saw(before, order, TraceWhat::SightLost, event, [0; WORLDS]);
                         slot = self.orders.after(slot);
                     }
                 }
@@ -490,6 +497,7 @@ fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> 
         return Err(Fault::new(Status::Full, message));
     }
     out.queues.push(queue_row(order, ts_ns));
+    out.trace.noted(order, TraceWhat::Gone, ts_ns);
     Ok(())
 }
 
@@ -528,6 +536,7 @@ fn report(
         reason: reason as u16,
         reserved: 0,
     };
+    out.trace.noted(order, TraceWhat::Answered(kind, reason), ts_ns);
     out.send(ts_ns, Response { slot, ahead: [0; WORLDS], message: Message::Report(report) })
 }
 

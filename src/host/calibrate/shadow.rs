@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
 use btcore::exchange::{
-    Ask, Exchange, ExchangeConfig, Market, Origin, Outbox, Request, Response, Terms, WORLDS,
+    Ask, Exchange, ExchangeConfig, Market, Origin, Outbox, Request, Response, Terms, Trace, WORLDS,
 };
 use btcore::feed::Feed;
 use btcore::latency::{Fifo, Leg};
@@ -140,6 +140,7 @@ impl<'a> Stage<'a> {
                 response: Leg::Constant(0),
                 seed: 0,
                 queues: Vec::with_capacity(ANSWERS_MAX),
+                trace: Trace::OFF,
             },
             outcomes: vec![None; orders.len()],
             live: Vec::new(),
