@@ -14,7 +14,7 @@ use crate::latency::{Arrival, Fifo, Legs, name_key};
 use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
-use crate::wire::{Event, Instrument, Status, TraceRow, TraceWhat, UNDEF_TIME, flags, kind};
+use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, flags, kind};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -340,7 +340,7 @@ impl LaneState {
     pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
         let Sent { row, price, qty } = sent;
         if self.out.trace.is_of(row.order_id) {
-            self.out.trace.note(TraceRow::plain(self.now_ns, sent_as(kind), *price, *qty));
+            self.out.trace.note_message(self.now_ns, sent_as(kind), *price, *qty);
         }
         self.digest.update(&DigestRecord::sent(self.now_ns, kind, row, *price, *qty));
     }

@@ -10,7 +10,7 @@ use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
 use crate::wire::Fault;
 use crate::wire::limits::ROUNDS_MAX;
-use crate::wire::{Fill, Report, ReportKind, Status, TraceRow, TraceWhat};
+use crate::wire::{Fill, Report, ReportKind, Status, TraceWhat};
 use alloc::format;
 
 /// Why a lane stopped running.
@@ -121,7 +121,7 @@ fn deliver_report<S: Strategy>(
     state.digest.update(&DigestRecord::report(&report));
     if state.out.trace.is_of(report.order_id) {
         let what = TraceWhat::ToldReport(report);
-        state.out.trace.note(TraceRow::plain(state.now_ns, what, report.price, report.qty));
+        state.out.trace.note_message(state.now_ns, what, report.price, report.qty);
     }
     if report.kind == ReportKind::Accepted as u8 {
         state.counts.orders_accepted += 1;
@@ -156,7 +156,7 @@ fn deliver_fill<S: Strategy>(
     state.digest.update(&DigestRecord::fill(&fill));
     if state.out.trace.is_of(fill.order_id) {
         let what = TraceWhat::ToldFill(fill);
-        state.out.trace.note(TraceRow::plain(state.now_ns, what, fill.price, fill.qty));
+        state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
     }
     state.recorder.fill(FillRow {
         fill,

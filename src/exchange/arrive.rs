@@ -217,11 +217,13 @@ impl Exchange {
             order.qty = order.filled();
             return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
-        let before = out.trace.look(&order, &self.rules, ts_ns);
+        let is_traced = out.trace.look(&order, &self.rules, ts_ns);
         order.queue = self.queue_of(market, &order, ts_ns);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
-        out.trace.joined(before, &order);
+        if is_traced {
+            out.trace.joined(&order);
+        }
         self.orders.insert(slot, order);
         Ok(())
     }
@@ -270,7 +272,7 @@ impl Exchange {
             if qty == 0 {
                 continue;
             }
-            let before = out.trace.look(order, &self.rules, ts_ns);
+            let is_traced = out.trace.look(order, &self.rules, ts_ns);
             for taken in &mut self.venues[order.instrument as usize].taken {
                 taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
             }
@@ -284,7 +286,9 @@ impl Exchange {
             let mut trade = Trade::new(price, qty, Evidence::Taken, ts_ns);
             trade.inferred = offer.is_assumed;
             fill(order, slot, trade, out)?;
-            out.trace.took(before, order, price, ts_ns);
+            if is_traced {
+                out.trace.took(order, price, ts_ns);
+            }
         }
         Ok(())
     }

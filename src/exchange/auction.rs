@@ -53,8 +53,10 @@ impl Exchange {
                         evidence[world] -= *lots;
                     }
                 }
-                let before = out.trace.look(order, &self.rules, ts_ns);
-                out.trace.saw(before, order, TraceWhat::Auction, event, lots);
+                let is_traced = out.trace.look(order, &self.rules, ts_ns);
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::Auction, event, lots);
+                }
                 self.fill_resting(slot, lots, price, Evidence::Auction, ts_ns, out)?;
                 slot = next;
             }

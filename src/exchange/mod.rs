@@ -461,9 +461,11 @@ impl Exchange {
                     let mut slot = self.orders.first(event.instrument, side);
                     while slot != NO_SLOT {
                         let order = self.orders.get_mut(slot);
-                        let before = out.trace.look(order, &self.rules, ts_ns);
+                        let is_traced = out.trace.look(order, &self.rules, ts_ns);
                         order.queue.lose_sight();
-                        out.trace.saw(before, order, TraceWhat::SightLost, event, [0; WORLDS]);
+                        if is_traced {
+                            out.trace.saw(order, TraceWhat::SightLost, event, [0; WORLDS]);
+                        }
                         slot = self.orders.after(slot);
                     }
                 }
@@ -513,6 +515,7 @@ fn queue_row(order: &Resting, ts_end_ns: i64) -> QueueRow {
 }
 
 /// Sends a report about an order in its present state.
+#[inline(always)] // measured: a call of its own costs each request 35 instructions
 fn report(
     order: &Resting,
     slot: u32,

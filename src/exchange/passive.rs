@@ -50,7 +50,7 @@ impl Exchange {
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
-            let before = out.trace.look(order, &self.rules, ts_ns);
+            let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let mut lots: Lots = [0; WORLDS];
             if order.price == event.trade_price {
                 let own = order.own_printed.min(event.trade_qty);
@@ -60,7 +60,9 @@ impl Exchange {
                     *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
                 order.queue.settle(&self.rules);
-                out.trace.saw(before, order, TraceWhat::PrintAt, event, lots);
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::PrintAt, event, lots);
+                }
                 let price = event.trade_price;
                 self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
             } else {
@@ -72,7 +74,9 @@ impl Exchange {
                     };
                     spend(&mut evidence[world], *lots);
                 }
-                out.trace.saw(before, order, TraceWhat::PrintThrough, event, lots);
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::PrintThrough, event, lots);
+                }
                 let price = order.price;
                 self.fill_resting(slot, lots, price, Evidence::Through, ts_ns, out)?;
             }
@@ -110,10 +114,12 @@ impl Exchange {
         let mut slot = self.orders.first(book.event.instrument, side);
         while slot != NO_SLOT {
             let order = self.orders.get_mut(slot);
-            let before = trace.look(order, &self.rules, ts_ns);
+            let is_traced = trace.look(order, &self.rules, ts_ns);
             let state = book.state(side, order.price, depth_max).without(order.own_shown);
             order.queue.on_book(&self.rules, ts_ns, state);
-            trace.saw(before, order, TraceWhat::Book, book.event, [0; WORLDS]);
+            if is_traced {
+                trace.saw(order, TraceWhat::Book, book.event, [0; WORLDS]);
+            }
             slot = self.orders.after(slot);
         }
     }
@@ -151,8 +157,10 @@ impl Exchange {
                     }
                 }
             }
-            let before = out.trace.look(&order, &self.rules, ts_ns);
-            out.trace.saw(before, &order, TraceWhat::Crossed, book.event, lots);
+            let is_traced = out.trace.look(&order, &self.rules, ts_ns);
+            if is_traced {
+                out.trace.saw(&order, TraceWhat::Crossed, book.event, lots);
+            }
             self.fill_resting(slot, lots, order.price, Evidence::Crossed, ts_ns, out)?;
             slot = next;
         }

@@ -17,24 +17,29 @@ pub struct Trace {
     order_id: u64,
     rows: Vec<TraceRow>,
     lost: u64,
+    before: Look,
 }
 
 /// The traced order before an event.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+struct Look {
     place: Option<Place>,
     filled: [u32; 3],
     printed: u32,
     dropped: u32,
 }
 
+impl Look {
+    const NONE: Look = Look { place: None, filled: [0; 3], printed: 0, dropped: 0 };
+}
+
 impl Trace {
     /// Traces nothing, and has no memory.
-    pub const OFF: Trace = Trace { order_id: 0, rows: Vec::new(), lost: 0 };
+    pub const OFF: Trace = Trace { order_id: 0, rows: Vec::new(), lost: 0, before: Look::NONE };
 
     /// Traces this order. Allocates once.
     pub fn of(order_id: u64) -> Self {
-        Trace { order_id, rows: Vec::with_capacity(TRACE_ROWS_MAX), lost: 0 }
+        Trace { order_id, rows: Vec::with_capacity(TRACE_ROWS_MAX), ..Trace::OFF }
     }
 
     /// Whether this order is traced.
@@ -43,9 +48,25 @@ impl Trace {
         self.order_id == order_id
     }
 
-    /// Writes a row.
+    /// Writes down what was sent to the exchange, or told by it.
     #[cold]
-    pub fn note(&mut self, row: TraceRow) {
+    #[inline(never)]
+    pub fn note_message(&mut self, ts_ns: i64, what: TraceWhat, price: i64, qty: u32) {
+        self.note(TraceRow::plain(ts_ns, what, price, qty));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_still(&mut self, order: &Resting, what: TraceWhat, ts_ns: i64) {
+        self.note(TraceRow {
+            filled: order.filled,
+            before: place(order),
+            after: place(order),
+            ..TraceRow::plain(ts_ns, what, order.price, order.qty)
+        });
+    }
+
+    fn note(&mut self, row: TraceRow) {
         if self.rows.len() < TRACE_ROWS_MAX {
             self.rows.push(row);
         } else {
@@ -76,56 +97,52 @@ impl Trace {
         Err(Fault::new(Status::Full, message))
     }
 
-    /// The order as it stands before an event at `now_ns`, if it is the traced one.
+    /// Looks at an order before an event at `now_ns`; says whether it is the traced one.
     #[inline]
-    pub(super) fn look(&self, order: &Resting, rules: &QueueRules, now_ns: i64) -> Option<Look> {
-        if order.order_id == self.order_id { Some(look(order, rules, now_ns)) } else { None }
+    pub(super) fn look(&mut self, order: &Resting, rules: &QueueRules, now_ns: i64) -> bool {
+        let is_traced = order.order_id == self.order_id;
+        if is_traced {
+            self.note_before(order, rules, now_ns);
+        }
+        is_traced
     }
 
-    /// Writes down what an event made of an order: nothing but for the traced one. `lots` are those of its fill that are not
+    #[cold]
+    #[inline(never)]
+    fn note_before(&mut self, order: &Resting, rules: &QueueRules, now_ns: i64) {
+        let (printed, dropped) = order.queue.unmatched(rules, now_ns);
+        self.before = Look { place: place(order), filled: order.filled, printed, dropped };
+    }
+
+    /// Writes down what an event made of the order that was looked at before it. `lots` are those of its fill that are not
     /// booked yet.
-    #[inline]
-    pub(super) fn saw(
-        &mut self,
-        before: Option<Look>,
-        order: &Resting,
-        what: TraceWhat,
-        event: &Event,
-        lots: [u32; 3],
-    ) {
-        if let Some(before) = before {
-            self.note(moved(&before, order, what, event, lots));
-        }
+    #[cold]
+    #[inline(never)]
+    pub(super) fn saw(&mut self, order: &Resting, what: TraceWhat, event: &Event, lots: [u32; 3]) {
+        self.note(moved(&self.before, order, what, event, lots));
     }
 
-    /// Writes down what an order took on arrival, at `price`: nothing but for the traced one.
-    #[inline]
-    pub(super) fn took(&mut self, before: Option<Look>, order: &Resting, price: i64, ts_ns: i64) {
-        if let Some(before) = before {
-            let row = moved(&before, order, TraceWhat::Taken, &Event::EMPTY, [0; 3]);
-            self.note(TraceRow { ts_ns, price, ..row });
-        }
+    /// Writes down what the order took on arrival, at `price`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn took(&mut self, order: &Resting, price: i64, ts_ns: i64) {
+        let row = moved(&self.before, order, TraceWhat::Taken, &Event::EMPTY, [0; 3]);
+        self.note(TraceRow { ts_ns, price, ..row });
     }
 
-    /// Writes down the queue that an order joined: nothing but for the traced one.
-    #[inline]
-    pub(super) fn joined(&mut self, before: Option<Look>, order: &Resting) {
-        if let Some(before) = before {
-            let row = moved(&before, order, TraceWhat::Joined, &Event::EMPTY, [0; 3]);
-            self.note(TraceRow { ts_ns: order.ts_join_ns, ..row });
-        }
+    /// Writes down the queue that the order joined.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn joined(&mut self, order: &Resting) {
+        let row = moved(&self.before, order, TraceWhat::Joined, &Event::EMPTY, [0; 3]);
+        self.note(TraceRow { ts_ns: order.ts_join_ns, ..row });
     }
 
     /// Writes down something that no market row did to an order: nothing but for the traced one.
     #[inline]
     pub(super) fn noted(&mut self, order: &Resting, what: TraceWhat, ts_ns: i64) {
         if order.order_id == self.order_id {
-            self.note(TraceRow {
-                filled: order.filled,
-                before: place(order),
-                after: place(order),
-                ..TraceRow::plain(ts_ns, what, order.price, order.qty)
-            });
+            self.note_still(order, what, ts_ns);
         }
     }
 }
@@ -136,13 +153,6 @@ fn place(order: &Resting) -> Option<Place> {
     rests.then(|| Place { displayed: order.queue.displayed(), ahead: order.queue.ahead })
 }
 
-#[cold]
-fn look(order: &Resting, rules: &QueueRules, now_ns: i64) -> Look {
-    let (printed, dropped) = order.queue.unmatched(rules, now_ns);
-    Look { place: place(order), filled: order.filled, printed, dropped }
-}
-
-#[cold]
 fn moved(
     before: &Look,
     order: &Resting,
