@@ -8,7 +8,7 @@ mod support;
 
 use btcore::exchange::{
     Advance, Ask, Exchange, ExchangeConfig, Join, LOT, Market, Netting, Origin, Outbox, QueueModel,
-    Request, Response, Terms, Unseen,
+    Request, Response, Terms, Trace, Unseen,
 };
 use btcore::feed::{Feed, FeedConfig, Rows};
 use btcore::latency::{Fifo, Leg};
@@ -119,6 +119,7 @@ impl Stage {
                 response: Leg::Constant(0),
                 seed: 0,
                 queues: Vec::with_capacity(64),
+                trace: Trace::OFF,
             },
             gone: vec![],
             sent: vec![],

@@ -7,14 +7,14 @@ use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
-use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response};
+use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response, Trace};
 use crate::feed::{Kept, Window, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Fifo, Legs, name_key};
 use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
-use crate::wire::{Event, Instrument, Status, UNDEF_TIME, flags, kind};
+use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, flags, kind};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -209,6 +209,7 @@ impl<S: Strategy> Lane<S> {
                 queues: Vec::with_capacity(
                     2 * (capacity.orders_live + config.exchange.ghosts_max) + 16,
                 ),
+                trace: Trace::OFF,
             },
             timers: Timers::new(capacity.timers),
             account: Account::new(strategies.len(), instruments),
@@ -338,7 +339,16 @@ impl LaneState {
     /// Takes a request into the digest; `kind` as in [`DigestRecord::sent`].
     pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
         let Sent { row, price, qty } = sent;
+        if self.out.trace.is_of(row.order_id) {
+            self.out.trace.note_message(self.now_ns, sent_as(kind), *price, *qty);
+        }
         self.digest.update(&DigestRecord::sent(self.now_ns, kind, row, *price, *qty));
+    }
+
+    /// Whether the caller should drain before the next instant.
+    #[inline]
+    pub fn wants_drain(&self) -> bool {
+        self.recorder.wants_drain() || self.out.trace.wants_drain()
     }
 
     /// Takes down the orders that left the exchange.
@@ -490,6 +500,7 @@ impl LaneState {
         }
         self.exchange.finish(self.now_ns, &mut self.out)?;
         self.note_queues()?;
+        self.out.trace.check()?;
         while let Some(row) = self.gateway.take_open() {
             self.recorder.order(row)?;
         }
@@ -514,6 +525,15 @@ impl LaneState {
             requests_throttled: self.gateway.requests_throttled(),
             ..self.counts.clone()
         })
+    }
+}
+
+/// A request of this kind, as [`DigestRecord::sent`] counts them, for the tracer.
+fn sent_as(kind: u8) -> TraceWhat {
+    match kind {
+        16 => TraceWhat::SentSubmit,
+        17 => TraceWhat::SentAmend,
+        _ => TraceWhat::SentCancel,
     }
 }
 

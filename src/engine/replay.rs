@@ -5,7 +5,7 @@
 
 use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
 use super::step::{self, Pause};
-use crate::exchange::Market;
+use crate::exchange::{Market, Trace};
 use crate::feed::{Feed, FeedConfig, FeedStats, Rows};
 use crate::recorder::Sink;
 use crate::strategy::Strategy;
@@ -169,7 +169,23 @@ impl<S: Strategy> Replay<S> {
     pub fn drain(&mut self, lane: usize, sink: &mut dyn Sink) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.state.recorder.drain(sink);
+            lane.state.out.trace.drain().for_each(|row| sink.trace(&row));
         }
+    }
+
+    /// Writes down whatever happens to one order of a lane, for [`Sink::trace`]. Before the first `run`: it allocates.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown lane, `INVALID_STATE` once it has started.
+    pub fn trace(&mut self, lane: usize, order_id: u64) -> Result<(), Fault> {
+        let unknown = || Fault::new(Status::NotFound, format!("lane {lane} does not exist"));
+        let state = &mut self.lanes.get_mut(lane).ok_or_else(unknown)?.state;
+        if state.phase != Phase::Created {
+            let message = format!("order {order_id} is to be traced, but the run has started");
+            return Err(Fault::new(Status::InvalidState, message));
+        }
+        state.out.trace = Trace::of(order_id);
+        Ok(())
     }
 
     /// Lanes of the run.

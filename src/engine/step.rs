@@ -10,7 +10,7 @@ use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
 use crate::wire::Fault;
 use crate::wire::limits::ROUNDS_MAX;
-use crate::wire::{Fill, Report, ReportKind, Status};
+use crate::wire::{Fill, Report, ReportKind, Status, TraceWhat};
 use alloc::format;
 
 /// Why a lane stopped running.
@@ -33,7 +33,7 @@ pub fn run<S: Strategy>(
         if t_ns >= limit_ns {
             return Ok(Pause::Limit);
         }
-        if lane.state.recorder.wants_drain() {
+        if lane.state.wants_drain() {
             return Ok(Pause::Drain);
         }
         lane.state.sample_until(market, t_ns)?;
@@ -119,6 +119,10 @@ fn deliver_report<S: Strategy>(
     let state = &mut lane.state;
     report.ts_local_ns = state.now_ns;
     state.digest.update(&DigestRecord::report(&report));
+    if state.out.trace.is_of(report.order_id) {
+        let what = TraceWhat::ToldReport(report);
+        state.out.trace.note_message(state.now_ns, what, report.price, report.qty);
+    }
     if report.kind == ReportKind::Accepted as u8 {
         state.counts.orders_accepted += 1;
         state.counts.qty_accepted += u64::from(report.qty);
@@ -150,6 +154,10 @@ fn deliver_fill<S: Strategy>(
     })?;
     fill.fee = booked.fee;
     state.digest.update(&DigestRecord::fill(&fill));
+    if state.out.trace.is_of(fill.order_id) {
+        let what = TraceWhat::ToldFill(fill);
+        state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
+    }
     state.recorder.fill(FillRow {
         fill,
         ahead_qty: response.ahead,
@@ -193,7 +201,7 @@ pub fn run_out<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<P
         lane.state.gateway.close();
         lane.state.timers.close();
     }
-    if run(lane, market, i64::MAX)? == Pause::Drain || lane.state.recorder.wants_drain() {
+    if run(lane, market, i64::MAX)? == Pause::Drain || lane.state.wants_drain() {
         return Ok(Pause::Drain); // `on_end` and the orders still open find half of every slab free.
     }
     Ok(Pause::Limit)

@@ -220,9 +220,13 @@ impl Exchange {
             return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
         self.note_auction(market, order.instrument, ts_ns);
+        let is_traced = out.trace.look(&order, &self.rules, ts_ns);
         order.queue = self.queue_of(market, &order, ts_ns);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
+        if is_traced {
+            out.trace.joined(&order);
+        }
         self.orders.insert(slot, order);
         Ok(())
     }
@@ -278,6 +282,7 @@ impl Exchange {
             if qty == 0 {
                 continue;
             }
+            let is_traced = out.trace.look(order, &self.rules, ts_ns);
             for taken in &mut self.venues[order.instrument as usize].taken {
                 taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
             }
@@ -291,6 +296,9 @@ impl Exchange {
             let mut trade = Trade::new(price, qty, Evidence::Taken, ts_ns);
             trade.inferred = offer.is_assumed;
             fill(order, slot, trade, out)?;
+            if is_traced {
+                out.trace.took(order, price, ts_ns);
+            }
         }
         Ok(())
     }

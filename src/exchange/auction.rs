@@ -10,7 +10,7 @@ use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
 use super::{Exchange, Market, Outbox};
 use crate::feed::session_at;
-use crate::wire::{Event, Evidence, Fault, Phase, Side};
+use crate::wire::{Event, Evidence, Fault, Phase, Side, TraceWhat};
 
 /// No auction is under way.
 pub(super) const NO_MATCH: i64 = i64::MAX;
@@ -53,6 +53,10 @@ impl Exchange {
                         *lots = due.min(evidence[world]);
                         evidence[world] -= *lots;
                     }
+                }
+                let is_traced = out.trace.look(order, &self.rules, ts_ns);
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::Auction, event, lots);
                 }
                 self.fill_resting(slot, lots, price, Evidence::Auction, ts_ns, out)?;
                 slot = next;

@@ -19,6 +19,7 @@ mod queue;
 mod resting;
 mod rules;
 mod taken;
+mod trace;
 mod walk;
 
 pub use config::{
@@ -28,13 +29,14 @@ pub use config::{
 pub use hindsight::HINDSIGHT_NS;
 pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
+pub use trace::Trace;
 
 use crate::book::Book;
 use crate::feed::{Kept, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
-    Tif, UNDEF_TIME, flags, kind,
+    Tif, TraceWhat, UNDEF_TIME, flags, kind,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -144,6 +146,8 @@ pub struct Outbox {
     pub seed: u64,
     /// Orders that left in every world. For the recorder, not for the strategy.
     pub queues: Vec<QueueRow>,
+    /// What happens to the order that is traced, if one is. For whoever asked.
+    pub trace: Trace,
 }
 
 impl Outbox {
@@ -462,7 +466,12 @@ impl Exchange {
                 for side in [Side::Buy, Side::Sell] {
                     let mut slot = self.orders.first(event.instrument, side);
                     while slot != NO_SLOT {
-                        self.orders.get_mut(slot).queue.lose_sight();
+                        let order = self.orders.get_mut(slot);
+                        let is_traced = out.trace.look(order, &self.rules, ts_ns);
+                        order.queue.lose_sight();
+                        if is_traced {
+                            out.trace.saw(order, TraceWhat::SightLost, event, [0; WORLDS]);
+                        }
                         slot = self.orders.after(slot);
                     }
                 }
@@ -496,6 +505,7 @@ fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> 
         return Err(Fault::new(Status::Full, message));
     }
     out.queues.push(queue_row(order, ts_ns));
+    out.trace.noted(order, TraceWhat::Gone, ts_ns);
     Ok(())
 }
 
@@ -511,6 +521,7 @@ fn queue_row(order: &Resting, ts_end_ns: i64) -> QueueRow {
 }
 
 /// Sends a report about an order in its present state.
+#[inline(always)] // measured: a call of its own costs each request 35 instructions
 fn report(
     order: &Resting,
     slot: u32,
@@ -534,6 +545,7 @@ fn report(
         reason: reason as u16,
         reserved: 0,
     };
+    out.trace.noted(order, TraceWhat::Answered(kind, reason), ts_ns);
     out.send(ts_ns, Response { slot, ahead: [0; WORLDS], message: Message::Report(report) })
 }
 

@@ -8,9 +8,9 @@
 use super::config::{CrossedFills, ThroughFills};
 use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
 use super::resting::{NO_SLOT, Resting};
-use super::{Exchange, Market, Outbox, Trade, fill};
+use super::{Exchange, Market, Outbox, Trace, Trade, fill};
 use crate::book::Book;
-use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, UNDEF_TIME};
+use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, TraceWhat, UNDEF_TIME};
 
 /// Lots of one fill in each world.
 type Lots = [u32; WORLDS];
@@ -50,6 +50,7 @@ impl Exchange {
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
+            let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let mut lots: Lots = [0; WORLDS];
             if order.price == event.trade_price {
                 let own = order.own_printed.min(event.trade_qty);
@@ -59,6 +60,9 @@ impl Exchange {
                     *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
                 order.queue.settle(&self.rules);
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::PrintAt, event, lots);
+                }
                 let price = event.trade_price;
                 self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
             } else {
@@ -69,6 +73,9 @@ impl Exchange {
                         ThroughFills::Full => leaves,
                     };
                     spend(&mut evidence[world], *lots);
+                }
+                if is_traced {
+                    out.trace.saw(order, TraceWhat::PrintThrough, event, lots);
                 }
                 let price = order.price;
                 self.fill_resting(slot, lots, price, Evidence::Through, ts_ns, out)?;
@@ -94,7 +101,7 @@ impl Exchange {
             }
         }
         for side in [Side::Buy, Side::Sell] {
-            self.move_queues(&book, side, depth_max);
+            self.move_queues(&book, side, depth_max, &mut out.trace);
             if self.config.crossed != CrossedFills::Never {
                 self.fill_crossed(&book, side, out)?;
             }
@@ -102,12 +109,17 @@ impl Exchange {
         Ok(())
     }
 
-    fn move_queues(&mut self, book: &Book<'_>, side: Side, depth_max: u8) {
+    fn move_queues(&mut self, book: &Book<'_>, side: Side, depth_max: u8, trace: &mut Trace) {
+        let ts_ns = book.event.ts_exch_ns;
         let mut slot = self.orders.first(book.event.instrument, side);
         while slot != NO_SLOT {
             let order = self.orders.get_mut(slot);
+            let is_traced = trace.look(order, &self.rules, ts_ns);
             let state = book.state(side, order.price, depth_max).without(order.own_shown);
-            order.queue.on_book(&self.rules, book.event.ts_exch_ns, state);
+            order.queue.on_book(&self.rules, ts_ns, state);
+            if is_traced {
+                trace.saw(order, TraceWhat::Book, book.event, [0; WORLDS]);
+            }
             slot = self.orders.after(slot);
         }
     }
@@ -144,6 +156,10 @@ impl Exchange {
                         *lots += qty;
                     }
                 }
+            }
+            let is_traced = out.trace.look(&order, &self.rules, ts_ns);
+            if is_traced {
+                out.trace.saw(&order, TraceWhat::Crossed, book.event, lots);
             }
             self.fill_resting(slot, lots, order.price, Evidence::Crossed, ts_ns, out)?;
             slot = next;
@@ -198,6 +214,7 @@ impl Exchange {
             self.retire(ghost, now_ns, out)?;
         }
         self.orders.relocate(slot, ghost);
+        out.trace.noted(self.orders.get(ghost), TraceWhat::Haunts, now_ns);
         Ok(())
     }
 }

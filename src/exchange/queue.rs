@@ -13,11 +13,12 @@
 use super::advance::cancelled_ahead;
 use super::config::{ExchangeConfig, Join, Netting, QueueModel};
 use crate::book::LevelState;
+use crate::wire::Displayed;
 
 /// One lot, in the parts that queues are counted in.
 pub const LOT: i64 = 1 << 20;
 /// A queue of unknown length: the price was out of view when the order joined.
-pub const AHEAD_UNKNOWN: i64 = i64::MAX;
+pub const AHEAD_UNKNOWN: i64 = crate::wire::AHEAD_UNKNOWN;
 /// Estimates of an order.
 pub const WORLDS: usize = 3;
 /// The world of the configured model.
@@ -258,6 +259,23 @@ impl Queue {
     /// The venue cleared its book: the price is out of view.
     pub fn lose_sight(&mut self) {
         self.is_known = false;
+    }
+
+    /// What is displayed at the price. For the tracer.
+    pub fn displayed(&self) -> Displayed {
+        match (self.is_known, self.shown) {
+            (false, _) => Displayed::Unknown,
+            (true, 0) => Displayed::Empty,
+            (true, lots) => Displayed::Lots(lots),
+        }
+    }
+
+    /// Lots that have printed and are not yet seen to leave the book, and that have left it and are not yet seen to trade,
+    /// as an event at `now_ns` finds them. For the tracer.
+    pub fn unmatched(&self, rules: &QueueRules, now_ns: i64) -> (u32, u32) {
+        let mut aged = *self;
+        aged.age(rules, now_ns);
+        (aged.traded.total(), aged.dropped.total())
     }
 
     /// Lots ahead in each world, rounded up; `u32::MAX` where it is not known.

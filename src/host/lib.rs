@@ -4,6 +4,7 @@
 pub mod calibrate;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod output;
 pub mod plugin;
 pub mod progress;

@@ -1,12 +1,13 @@
 //! `bt-host`: the command line. Results go to standard output, talk and errors to standard error.
 //!
 //! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
-//! cannot be loaded; 7 strategy failed; 69 service unavailable; 74 input or output failed; 130, 143 stopped by a
-//! signal.
+//! cannot be loaded; 7 strategy failed; 9 the run to be explained differs; 69 service unavailable; 74 input or output
+//! failed; 130, 143 stopped by a signal.
 
 use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
+use bt_host::explain::{self, Question};
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::Mode;
 use bt_host::provenance::BUILD;
@@ -25,8 +26,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
-    5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 69 service unavailable, \
-    74 input or output failed, 130 and 143 stopped by a signal.";
+    5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 9 the run to be explained differs, \
+    69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -36,6 +37,9 @@ enum Command {
     Validate(ValidateArgs),
     /// Run a synthetic session through the example market maker; needs nothing but this program.
     Demo(DemoArgs),
+    /// Tell the life of one order: run the results' run again, prove that it is the same, and show what moved the
+    /// order, its queue by the three estimates, and the evidence of each fill.
+    Explain(ExplainArgs),
     /// Hold the models against reality: replay real orders as shadows and tell how far each queue model is from what
     /// became of them, or fit latencies to recorded requests.
     Calibrate(CalibrateArgs),
@@ -143,6 +147,28 @@ struct CalibrateArgs {
 }
 
 #[derive(Args)]
+struct ExplainArgs {
+    /// Results of `run` or `demo`. What their config names must still be there: data, files, strategies.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The order, as orders.parquet and fills.parquet number it: from 1 in each lane.
+    #[arg(long, value_name = "ID")]
+    order: u64,
+    /// Its lane; needed where there are several.
+    #[arg(long, value_name = "NAME")]
+    lane: Option<String>,
+    /// Print JSON instead of the screen.
+    #[arg(long)]
+    json: bool,
+    /// Show everything: rows that met the order and changed nothing too, however long it lived.
+    #[arg(long)]
+    all: bool,
+    /// No progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
 struct DemoArgs {
     #[command(flatten)]
     output: OutputArgs,
@@ -185,6 +211,7 @@ fn main() -> ExitCode {
                 Err(faults) => invalid(&faults),
             }
         }
+        Command::Explain(args) => explain(&args),
         Command::Calibrate(args) => calibrate(&args),
         Command::Schema { what: SchemaOf::Config } => {
             println!("{:#}", config::schema::document());
@@ -240,6 +267,33 @@ fn validate(config: &Config) -> ExitCode {
             ExitCode::from(errors.first().map_or(1, RunError::exit_code))
         }
     }
+}
+
+fn explain(args: &ExplainArgs) -> ExitCode {
+    let question = Question {
+        dir: &args.run,
+        order_id: args.order,
+        lane: args.lane.as_deref(),
+        all: args.all,
+        progress: if args.quiet { Mode::Quiet } else { Mode::Auto },
+    };
+    let life = match explain::explain(&question) {
+        Ok(life) => life,
+        Err(explain::ExplainError::Config(faults)) => return invalid(&faults),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    if let Some(warning) = &life.warning {
+        eprintln!("warning: {warning}; config, data and orders are the same");
+    }
+    if args.json {
+        println!("{:#}", explain::document(&life));
+    } else {
+        print!("{}", explain::screen(&life, args.all));
+    }
+    ExitCode::SUCCESS
 }
 
 fn calibrate(args: &CalibrateArgs) -> ExitCode {

@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::config::data::SourceSpec;
 use crate::config::lane::LaneSpec;
+use crate::config::origin;
 use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
 use crate::output::result::{DataResult, LaneResult, RunResult};
@@ -140,7 +141,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     progress.finish();
     for (index, lane) in lanes.iter_mut().enumerate() {
         replay.drain(index, lane);
-        lane.tables.check()?;
+        lane.check()?;
     }
     done?;
     let speed = Speed { rows: replay.progress().0, seconds: replayed.elapsed().as_secs_f64() };
@@ -160,6 +161,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
         started,
         command: std::env::args().collect(),
         config_path: options.config_path.clone(),
+        origin: config.origin.document(),
         sources: describe,
         strategies: codes.iter().flatten().map(|code| code.path.display().to_string()).collect(),
         output_dir: staging.target().display().to_string(),
@@ -168,6 +170,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
         replay_seconds: speed.seconds,
     };
     staging.write("invocation.json", &invocation.text())?;
+    staging.write(origin::FILE, &config.origin.text)?;
     (options.extra)(staging.path())?;
     let dir = staging.publish(attempt)?;
     if let Some(output) = &config.output.clickhouse {
@@ -202,12 +205,13 @@ pub fn check(config: &Config) -> Result<Vec<String>, Vec<RunError>> {
 }
 
 /// Opens the code of every strategy, lane by lane.
-fn open_codes(config: &Config) -> Result<Vec<Vec<Code>>, PluginError> {
+pub(crate) fn open_codes(config: &Config) -> Result<Vec<Vec<Code>>, PluginError> {
     let lane = |lane: &LaneSpec| lane.strategies.iter().map(plugin::open).collect();
     config.lanes.iter().map(lane).collect()
 }
 
-fn build(
+/// Builds the replay of a config: its feed, and its lanes with the code of their strategies.
+pub(crate) fn build(
     config: &Config,
     codes: &[Vec<Code>],
     streams: usize,
@@ -228,11 +232,17 @@ fn build(
     Ok(Replay::new(instruments, config.data.feed, streams, lanes)?)
 }
 
+/// Where a lane's rows go, and whether they have got there.
+pub(crate) trait Written: Sink {
+    /// The first failure of a write since the last call.
+    fn check(&mut self) -> Result<(), OutputError>;
+}
+
 /// The run loop: the replay says what it needs, and gets it.
-fn drive(
+pub(crate) fn drive(
     replay: &mut Replay<CStrategy>,
     sources: &mut [Box<dyn RowSource>],
-    lanes: &mut [LaneSink],
+    lanes: &mut [impl Written],
     progress: &mut Progress,
 ) -> Result<(), RunError> {
     let rows_total = sources.iter().map(|source| source.rows_total_hint()).sum::<Option<u64>>();
@@ -246,7 +256,7 @@ fn drive(
             Need::Nothing => return Ok(()),
             Need::Drain(lane) => {
                 replay.drain(lane, &mut lanes[lane]);
-                lanes[lane].tables.check()?;
+                lanes[lane].check()?;
             }
             Need::Rows(stream) => {
                 let (rows, ts_ns) = replay.progress();
@@ -267,6 +277,12 @@ struct LaneSink {
     tables: LaneTables,
     lane: String,
     strategies: Vec<String>,
+}
+
+impl Written for LaneSink {
+    fn check(&mut self) -> Result<(), OutputError> {
+        self.tables.check()
+    }
 }
 
 impl Sink for LaneSink {

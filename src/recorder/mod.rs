@@ -9,7 +9,7 @@ mod digest;
 pub use digest::{DigestRecord, OrderDigest};
 
 use crate::wire::Fault;
-use crate::wire::{Fill, QueueRow, Reason, Side, Status};
+use crate::wire::{Fill, QueueRow, Reason, Side, Status, TraceRow};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -128,6 +128,8 @@ pub trait Sink {
     fn day(&mut self, row: &DayRow);
     /// A strategy logged a line.
     fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str);
+    /// Something happened to the order that is traced. Only where one is.
+    fn trace(&mut self, _row: &TraceRow) {}
 }
 
 #[derive(Clone, Copy, Debug)]

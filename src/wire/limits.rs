@@ -12,6 +12,8 @@ pub const ROUNDS_MAX: u32 = 1_000;
 pub const TAKEN_PRICES_MAX: usize = 32;
 /// Steps of a tick ladder.
 pub const TICK_STEPS_MAX: usize = 16;
+/// Rows of a traced order between two drains.
+pub const TRACE_ROWS_MAX: usize = 16_384;
 /// Fee rows of one instrument.
 pub const FEES_MAX: usize = 8;
 /// Farthest time of a row from the epoch, either way (about 126 years): what is added to it stays within 64 bits.

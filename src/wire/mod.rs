@@ -16,6 +16,7 @@ pub mod order;
 pub mod queue;
 pub mod report;
 pub mod status;
+pub mod trace;
 
 pub use event::{Aggressor, Depth, Event, Level, flags, kind};
 pub use fault::Fault;
@@ -27,6 +28,7 @@ pub use order::{OrderReq, OrderType, Side, Tif};
 pub use queue::QueueRow;
 pub use report::{Reason, Report, ReportKind};
 pub use status::Status;
+pub use trace::{AHEAD_UNKNOWN, Displayed, Place, TraceRow, TraceWhat};
 
 /// One price unit: prices are integers at 1e-6 of the quote unit.
 pub const PRICE_SCALE: i64 = 1_000_000;

@@ -11,7 +11,7 @@ use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::strategy::Strategy;
 use btcore::wire::{
     Depth, Event, Fill, Instrument, OrderReq, OrderType, QueueRow, Report, Side, TickStep, Tif,
-    UNDEF_PRICE, kind,
+    TraceRow, UNDEF_PRICE, kind,
 };
 
 pub const E6: i64 = 1_000_000;
@@ -175,6 +175,7 @@ pub struct Written {
     pub series: Vec<SeriesRow>,
     pub days: Vec<DayRow>,
     pub logs: Vec<(i64, u32, u8, String)>,
+    pub trace: Vec<TraceRow>,
 }
 
 impl Sink for Written {
@@ -196,6 +197,9 @@ impl Sink for Written {
     fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) {
         self.logs.push((ts_ns, strategy, level, text.into()));
     }
+    fn trace(&mut self, row: &TraceRow) {
+        self.trace.push(*row);
+    }
 }
 
 /// What a run of several lanes came to.
@@ -214,6 +218,18 @@ pub fn run_lanes<S: Strategy>(
     chunk_rows: usize,
     lanes: Vec<(LaneConfig, S)>,
 ) -> Result<Outcome, Fault> {
+    run_traced(instruments, feed, streams, chunk_rows, lanes, None)
+}
+
+/// The same with one order of the first lane traced.
+pub fn run_traced<S: Strategy>(
+    instruments: Vec<Instrument>,
+    feed: FeedConfig,
+    streams: &[Vec<Raw>],
+    chunk_rows: usize,
+    lanes: Vec<(LaneConfig, S)>,
+    traced: Option<u64>,
+) -> Result<Outcome, Fault> {
     let count = lanes.len();
     let lanes = lanes
         .into_iter()
@@ -223,6 +239,9 @@ pub fn run_lanes<S: Strategy>(
         })
         .collect();
     let mut replay = Replay::new(instruments, feed, streams.len(), lanes)?;
+    if let Some(order_id) = traced {
+        replay.trace(0, order_id)?;
+    }
     let mut written = vec![Written::default(); count];
     let mut next = vec![0; streams.len()];
     loop {

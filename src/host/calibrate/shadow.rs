@@ -10,7 +10,7 @@ use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
 use btcore::exchange::{
     Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Response, Terms,
-    WORLDS,
+    Trace, WORLDS,
 };
 use btcore::feed::Feed;
 use btcore::latency::{Fifo, Leg};
@@ -145,6 +145,7 @@ impl<'a> Stage<'a> {
                 response: Leg::Constant(0),
                 seed: 0,
                 queues: Vec::with_capacity(ANSWERS_MAX),
+                trace: Trace::OFF,
             },
             outcomes: vec![None; orders.len()],
             live: Vec::new(),

@@ -12,6 +12,7 @@ mod glob;
 pub mod instrument;
 pub mod lane;
 pub mod latency;
+pub mod origin;
 pub mod reader;
 pub mod scalar;
 pub mod schema;
@@ -25,6 +26,7 @@ use data::{DataSpec, Server};
 use fault::{Fault, Faults, SourceText};
 use instrument::InstrumentSpec;
 use lane::{LaneOptions, LaneSpec};
+use origin::Origin;
 use reader::{Collector, Cursor, Map};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -48,6 +50,8 @@ pub struct Config {
     pub lanes: Vec<LaneSpec>,
     /// Where results go.
     pub output: OutputSpec,
+    /// What it was read from.
+    pub origin: Origin,
 }
 
 /// Where results go.
@@ -156,7 +160,10 @@ pub fn parse(
             collector.note(tree::Place::Set { index }, "", message, "");
         }
     }
-    let config = read(&tree, base, options, &collector);
+    let config = read(&tree, base, options, &collector).map(|config| {
+        let origin = Origin::new(&faults.sources[0].text, base, options, &collector.files());
+        Config { origin, ..config }
+    });
     faults.sources.extend(collector.files());
     let asked = collector.asked();
     faults.list = collector.into_faults();
@@ -201,7 +208,8 @@ fn read(
     let instruments = instruments.and_then(|list| resolve(list, data_spec, &map));
     map.finish();
     let (data, instruments) = (data?, instruments?);
-    Some(Config { name: name?, data, instruments, lanes: lanes?, output: output? })
+    let origin = Origin::default();
+    Some(Config { name: name?, data, instruments, lanes: lanes?, output: output?, origin })
 }
 
 fn read_version(map: &Map<'_>) {

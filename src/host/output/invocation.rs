@@ -19,6 +19,8 @@ pub struct Invocation {
     pub command: Vec<String>,
     /// The config's file.
     pub config_path: String,
+    /// All that it takes to read the config's copy again.
+    pub origin: Value,
     /// Inputs: files, or server and table.
     pub sources: Vec<String>,
     /// Strategies' files.
@@ -49,6 +51,7 @@ impl Invocation {
             "cpus": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
             "working_dir": std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
             "config_path": self.config_path,
+            "config": self.origin,
             "sources": self.sources,
             "strategies": self.strategies,
             "output_dir": self.output_dir,

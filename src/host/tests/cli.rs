@@ -80,6 +80,7 @@ fn the_demo_writes_results_and_tells_them() {
         .collect();
     names.sort();
     let expected = [
+        "config.yaml",
         "fills.parquet",
         "invocation.json",
         "market_data.parquet",
