@@ -313,7 +313,8 @@ fn calibrate_fills(config: &Path, orders: &Path, args: &CalibrateArgs) -> ExitCo
 
 fn invalid(faults: &Faults) -> ExitCode {
     eprint!("{faults}");
-    ExitCode::from(3)
+    let is_of_service = faults.list.iter().all(|fault| fault.is_of_service);
+    ExitCode::from(if is_of_service { 69 } else { 3 })
 }
 
 fn failed(error: &RunError) -> ExitCode {

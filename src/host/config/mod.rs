@@ -133,6 +133,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Faults {
             path: String::new(),
             message: format!("cannot be read: {error}"),
             help: String::new(),
+            is_of_service: false,
         }],
     }
 }
@@ -180,6 +181,7 @@ fn syntax(fault: tree::SyntaxFault) -> Fault {
         path: String::new(),
         message: fault.message,
         help: "this is not YAML; nothing else was checked".into(),
+        is_of_service: false,
     }
 }
 

@@ -30,12 +30,9 @@ impl Collector {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.faults.borrow_mut().push(Fault {
-            place: Some(place),
-            path: path.into(),
-            message: message.into(),
-            help: help.into(),
-        });
+        let (path, message, help) = (path.into(), message.into(), help.into());
+        let fault = Fault { place: Some(place), path, message, help, is_of_service: false };
+        self.faults.borrow_mut().push(fault);
     }
 
     /// The faults so far, in the order of the files.
@@ -80,6 +77,14 @@ impl<'a> Cursor<'a> {
     /// Notes a fault at this value.
     pub fn fault(&self, message: impl Into<String>, help: impl Into<String>) {
         self.collector.note(self.node.place, &self.path, message, help);
+    }
+
+    /// Notes that a server, named here, failed.
+    pub fn service_fault(&self, message: impl Into<String>) {
+        self.fault(message, "");
+        if let Some(fault) = self.collector.faults.borrow_mut().last_mut() {
+            fault.is_of_service = true;
+        }
     }
 
     /// Where the faults go.

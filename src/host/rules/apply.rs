@@ -3,10 +3,10 @@
 //! Invariants: what a config states against the rules is a fault that names the row, unless the instrument says
 //! `override: true`, and then the config's holds; what a run must be told about the rows that it used is gathered here.
 
-use super::file::CostRow;
 use super::lookup::Lookup;
 use super::product::{self, Ask, Terms};
 use super::references::References;
+use super::row::CostRow;
 use super::{RuleBook, RulesNote};
 use crate::config::instrument::{Draft, Given, InstrumentSpec};
 use crate::config::reader::Collector;
@@ -111,8 +111,9 @@ fn of_product<'a>(
         let symbol = &draft.symbol.value;
         note.limit_days_without_reference.insert(symbol.clone(), count);
         note.warnings.push(format!(
-            "{symbol}: no reference price on {count} trading days, {day} the first: orders of those days are not checked \
-             against price limits"
+            "{symbol}: no reference price on {count} trading day{}, {day} the first: orders of those days are not checked \
+             against price limits",
+            if count == 1 { "" } else { "s" }
         ));
     }
     let judge = Judge { draft, rules: &lookup.book.rules.name, product: &given.value, collector };
@@ -205,12 +206,13 @@ impl Judge<'_> {
     /// A cap of the config may be tighter than the rules'; a wider one would have no effect.
     fn cap(&self, terms: &mut Terms) {
         let Some(given) = &self.draft.order_qty_max else { return };
-        let widest = terms.sessions.iter().map(|s| s.rule(OrderType::Limit).qty_max).max();
-        if !widest.is_some_and(|widest| given.value > widest) {
+        let caps = terms.sessions.iter().map(|session| session.rule(OrderType::Limit).qty_max);
+        let widest = caps.max().unwrap_or(0);
+        if given.value <= widest {
             return;
         }
         if !self.draft.is_override {
-            let says = format!("{} lots at most", widest.unwrap_or(0));
+            let says = format!("{widest} lots at most");
             return self.contradicts(given, "order_rule", terms.lines.order, &says);
         }
         for rule in terms.sessions.iter_mut().flat_map(|session| &mut session.types) {

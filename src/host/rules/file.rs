@@ -4,11 +4,15 @@
 //! nobody reads is a fault. What is kept as data and simulated nowhere is listed in [`DATA_ONLY`], key by key.
 //! Units: prices, money and percentages 1e-6, times in seconds after midnight of the venue's clock.
 
+use super::row::{
+    BandRow, CostRow, LimitRow, OrderRow, ProductRow, ReferenceKind, Row, RowPhase, Rules,
+    SessionRow, Source, Venue,
+};
 use crate::config::instrument::{above_zero, fee, read_ladder};
 use crate::config::reader::{Cursor, Map};
 use crate::config::session::clock;
 use crate::config::tree::Place;
-use btcore::wire::{Fee, OrderType, TickStep, Tif};
+use btcore::wire::{OrderType, Tif};
 use jiff::civil::Date;
 
 /// Keys that are kept as data and simulated nowhere, by kind of row.
@@ -39,184 +43,6 @@ pub const DATA_ONLY: [(&str, &[&str]); 7] = [
 /// The version of the format.
 const SCHEMA: i64 = 1;
 
-/// Where a row comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Read in a rule book.
-    Read,
-    /// General knowledge.
-    Known,
-    /// Read, and something about it must be confirmed.
-    Check,
-    /// The project's own choice.
-    Chosen,
-}
-
-/// What every row has.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row<T> {
-    /// Kind of the row, its list's name in the file.
-    pub kind: &'static str,
-    /// What it is a rule for, such as `TAIFEX day`; several where it names several venues or products.
-    pub keys: Vec<String>,
-    /// Line of the file.
-    pub line: u32,
-    /// First day; `None` where it is unknown.
-    pub from: Option<Date>,
-    /// Last day; `None` where it still holds.
-    pub to: Option<Date>,
-    /// Where it comes from.
-    pub source: Source,
-    /// What is to say about that.
-    pub note: String,
-    /// The rule.
-    pub rule: T,
-}
-
-impl<T> Row<T> {
-    /// Whether it holds on a day.
-    pub fn covers(&self, day: Date) -> bool {
-        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
-    }
-
-    fn overlaps(&self, other: &Row<T>) -> bool {
-        let begins_by =
-            |a: &Row<T>, b: &Row<T>| a.from.zip(b.to).is_none_or(|(from, to)| from <= to);
-        begins_by(self, other) && begins_by(other, self)
-    }
-}
-
-/// A venue.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Venue {
-    /// Name.
-    pub name: String,
-    /// IANA name of its clock.
-    pub time_zone: String,
-    /// Its calendar: the name of a built-in one, or a file beside the rules.
-    pub calendar: String,
-}
-
-/// How orders meet, of what is known of venues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowPhase {
-    /// A call auction.
-    Auction,
-    /// On arrival.
-    Continuous,
-    /// Auctions every few seconds or minutes: not simulated.
-    Periodic,
-    /// At the closing price: not simulated.
-    Fixed,
-}
-
-/// A session of a venue's day.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionRow {
-    /// How orders meet.
-    pub phase: RowPhase,
-    /// Opening.
-    pub start_s: i64,
-    /// Close, and match of an auction.
-    pub end_s: i64,
-    /// Close on a contract's last trading day.
-    pub end_last_s: Option<i64>,
-    /// Whether it belongs to the next trading day.
-    pub is_next_day: bool,
-    /// Whether there is none on a contract's last trading day.
-    pub skips_last: bool,
-    /// Orders are neither amended nor cancelled for so long before the end.
-    pub freeze_s: i64,
-    /// An auction's print is stamped within this after its match.
-    pub print_within_s: i64,
-}
-
-/// A kind of contract or security.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProductRow {
-    /// Venues that it is listed on.
-    pub venues: Vec<String>,
-    /// The kind that order rules are written for.
-    pub order_kind: String,
-    /// Money of a lot for a point, 1e-6.
-    pub multiplier_e6: i64,
-    /// One tick at every price, 1e-6; `None` where it has a ladder.
-    pub tick: Option<i64>,
-    /// Name of its ladder.
-    pub ladder: Option<String>,
-    /// Its sessions of a day, by name.
-    pub sessions: Vec<String>,
-    /// Whether its contracts end on the third Wednesday of a month.
-    pub expires: bool,
-}
-
-/// Price limits of a day.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimitRow {
-    /// Distance from the reference, 1e-6 of a percent; `None` where limits must be given.
-    pub pct_e6: Option<i64>,
-    /// What the percentage is taken of.
-    pub reference: String,
-}
-
-/// A price band.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BandRow {
-    /// For the nearest so many monthly contracts; `None` for the rest.
-    pub months: Option<u32>,
-    /// Distance from the mid, parts per million.
-    pub ppm: u32,
-}
-
-/// What is taken of an order type.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OrderRow {
-    /// The type.
-    pub order_type: OrderType,
-    /// Times in force in continuous trading, bit by bit.
-    pub tifs: u8,
-    /// Times in force in call auctions.
-    pub tifs_auction: u8,
-    /// Largest order, lots.
-    pub lots_max: u32,
-    /// The same in sessions of the next trading day.
-    pub lots_max_night: u32,
-}
-
-/// A fee or tax.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CostRow {
-    /// As the core takes it.
-    pub fee: Fee,
-    /// Whether a config may have its own in its place.
-    pub is_negotiable: bool,
-    /// Whether it is applied.
-    pub is_simulated: bool,
-}
-
-/// The rows of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
-    /// Name, for messages.
-    pub name: String,
-    /// Venues.
-    pub venues: Vec<Venue>,
-    /// Sessions, `VENUE NAME`.
-    pub sessions: Vec<Row<SessionRow>>,
-    /// Ladders.
-    pub ladders: Vec<Row<Vec<TickStep>>>,
-    /// Products.
-    pub products: Vec<Row<ProductRow>>,
-    /// Limits, by product.
-    pub limits: Vec<Row<LimitRow>>,
-    /// Bands, by product.
-    pub bands: Vec<Row<BandRow>>,
-    /// Order types, `VENUE KIND TYPE`.
-    pub orders: Vec<Row<OrderRow>>,
-    /// Fees and taxes, `PRODUCT NAME`.
-    pub costs: Vec<Row<CostRow>>,
-}
-
 /// Reads a file's tree.
 pub fn read(root: &Cursor<'_>) -> Option<Rules> {
     let map = root.map()?;
@@ -230,15 +56,20 @@ pub fn read(root: &Cursor<'_>) -> Option<Rules> {
         Some((vec![name_of(map)?], map.need("steps").and_then(|at| read_ladder(&at))?))
     });
     let products = rows(&map, "product", read_product);
+    // What cannot be read of the products is told already.
+    let known: Option<Vec<&str>> = products
+        .as_ref()
+        .map(|rows| rows.iter().flat_map(|row| &row.keys).map(String::as_str).collect());
+    let known = known.as_deref();
     let limits = rows(&map, "limit", |_, map| {
-        let keys = map.need("products").and_then(|at| words(&at));
+        let keys = map.need("products").and_then(|at| products_of(&at, known));
         let pct = map.get("pct").map_or(Some(None), |at| above_zero(&at, 6).map(Some));
-        let reference = map.need("reference").and_then(|at| at.name());
+        let reference = map.need("reference").and_then(|at| at.choice(&REFERENCES));
         Some((keys?, LimitRow { pct_e6: pct?, reference: reference? }))
     });
-    let bands = rows(&map, "band", read_band);
+    let bands = rows(&map, "band", |_, map| read_band(map, known));
     let orders = rows(&map, "order_rule", read_order);
-    let costs = rows(&map, "cost", read_cost);
+    let costs = rows(&map, "cost", |at, map| read_cost(at, map, known));
     // Kept as data: read, dated, and done with.
     for kind in ["interruption", "throttle"] {
         rows(&map, kind, |_, map| Some((vec![name_of(map)?], ())));
@@ -404,8 +235,8 @@ fn read_product(at: &Cursor<'_>, map: &Map<'_>) -> Option<(Vec<String>, ProductR
     Some((vec![name?], rule))
 }
 
-fn read_band(_: &Cursor<'_>, map: &Map<'_>) -> Option<(Vec<String>, BandRow)> {
-    let products = map.need("products").and_then(|at| words(&at));
+fn read_band(map: &Map<'_>, known: Option<&[&str]>) -> Option<(Vec<String>, BandRow)> {
+    let products = map.need("products").and_then(|at| products_of(&at, known));
     let months = map.get("months").map_or(Some(None), |at| at.int(1..=12).map(Some))?;
     // 1e-4 of a percent is a part per million.
     let ppm = map.need("pct").and_then(|at| above_zero(&at, 4));
@@ -441,6 +272,13 @@ fn read_order(_: &Cursor<'_>, map: &Map<'_>) -> Option<(Vec<String>, OrderRow)> 
     Some((keys, rule))
 }
 
+/// What a percentage of limits is taken of, by name.
+const REFERENCES: [(&str, ReferenceKind); 3] = [
+    ("regular_settlement", ReferenceKind::Given),
+    ("opening_reference", ReferenceKind::Given),
+    ("underlying_close", ReferenceKind::Other),
+];
+
 /// Order types by name, in the order of their numbers.
 pub const ORDER_TYPES: [(&str, OrderType); 3] = [
     ("limit", OrderType::Limit),
@@ -464,8 +302,15 @@ fn tifs_of(at: &Cursor<'_>) -> Option<u8> {
     at.list()?.iter().map(read).try_fold(0, |bits, bit| Some(bits | bit?))
 }
 
-fn read_cost(at: &Cursor<'_>, map: &Map<'_>) -> Option<(Vec<String>, CostRow)> {
-    let products = map.need("products").and_then(|at| words(&at));
+fn read_cost(
+    at: &Cursor<'_>,
+    map: &Map<'_>,
+    known: Option<&[&str]>,
+) -> Option<(Vec<String>, CostRow)> {
+    let products = map.need("products").and_then(|at| match map.get("simulated") {
+        Some(flag) if flag.is_word("false") => words(&at),
+        _ => products_of(&at, known),
+    });
     let fee = fee(at, map);
     let is_negotiable = map.get("negotiable").map_or(Some(false), |at| at.boolean());
     let is_simulated = map.get("simulated").map_or(Some(true), |at| at.boolean());
@@ -481,6 +326,16 @@ fn name_of(map: &Map<'_>) -> Option<String> {
 /// A list of words, at least one.
 fn words(at: &Cursor<'_>) -> Option<Vec<String>> {
     at.list_some()?.iter().map(|item| item.name()).collect()
+}
+
+/// A list of products, each of which has rows where those are known.
+fn products_of(at: &Cursor<'_>, known: Option<&[&str]>) -> Option<Vec<String>> {
+    let Some(known) = known else { return words(at) };
+    let read = |item: &Cursor<'_>| {
+        let choices: Vec<(&str, &str)> = known.iter().map(|name| (*name, *name)).collect();
+        item.choice(&choices).map(str::to_owned)
+    };
+    at.list_some()?.iter().map(read).collect()
 }
 
 /// A day.

@@ -1,7 +1,7 @@
 //! Finds the row that holds on a day, and keeps account of the rows that are not sure.
 
 use super::RuleBook;
-use super::file::{Row, Source};
+use super::row::{Row, Source};
 use jiff::civil::Date;
 use std::cell::RefCell;
 use std::collections::BTreeSet;

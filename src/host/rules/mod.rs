@@ -7,18 +7,20 @@
 pub mod apply;
 pub mod calendar;
 pub mod contract;
+pub mod day;
 pub mod file;
 pub mod limits;
 pub mod lookup;
 pub mod product;
 pub mod references;
+pub mod row;
 #[cfg(test)]
 mod tests;
 
 use crate::config::reader::Cursor;
 use crate::config::tree::Value;
 use calendar::Calendar;
-use file::Rules;
+use row::Rules;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

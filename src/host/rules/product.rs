@@ -4,12 +4,12 @@
 //! that a night has the limits, caps and bands of the day it belongs to. Only sessions that touch the run's span are made.
 
 use super::calendar::Calendar;
-use super::file::{CostRow, OrderRow, ProductRow, Row, RowPhase, SessionRow};
+use super::contract;
 use super::lookup::Lookup;
 use super::references::References;
-use super::{contract, limits};
+use super::row::{CostRow, ProductRow, Row, RowPhase, SessionRow};
 use crate::config::session::{DayRule, Hours, close_up, day_number, local_date, local_ns};
-use btcore::wire::{Phase, Session, TickStep, TypeRule};
+use btcore::wire::{Phase, Session, TickStep};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -89,13 +89,14 @@ struct Fixed {
 /// A session before its limits, with the day that it belongs to.
 type Opened = (Hours, Date);
 
-struct Finder<'a> {
-    lookup: &'a Lookup<'a>,
-    ask: &'a Ask<'a>,
-    venue: String,
+/// The rows, and what is asked of them.
+pub(super) struct Finder<'a> {
+    pub(super) lookup: &'a Lookup<'a>,
+    pub(super) ask: &'a Ask<'a>,
+    pub(super) venue: String,
     zone: TimeZone,
-    calendar: &'a Calendar,
-    expiry: Option<Date>,
+    pub(super) calendar: &'a Calendar,
+    pub(super) expiry: Option<Date>,
 }
 
 /// Looks everything up.
@@ -196,7 +197,7 @@ impl Finder<'_> {
         })
     }
 
-    fn session_key(&self, name: &str) -> String {
+    pub(super) fn session_key(&self, name: &str) -> String {
         format!("{} {name}", self.venue)
     }
 
@@ -282,9 +283,11 @@ impl Finder<'_> {
             }
         }
         (fixed.lines.order, fixed.lines.session) = lines;
-        let protection = self.ask.references.map_or(Ok(None), |references| {
-            references.protection(self.ask.symbol, &days.iter().map(|d| day_number(*d)).collect())
-        })?;
+        let numbers: Vec<u32> = days.iter().map(|day| day_number(*day)).collect();
+        let protection = match self.ask.references {
+            Some(references) => references.protection(self.ask.symbol, &numbers)?,
+            None => None,
+        };
         let expired_ns = match self.expiry {
             Some(day) => local_ns(&self.zone, day, 86_400)?,
             None => i64::MAX,
@@ -332,91 +335,6 @@ impl Finder<'_> {
         }
         Ok(Fixed { product: row.rule.clone(), ticks, costs, lines })
     }
-
-    /// Sets what is taken of each order type; gives the lines of the rows for limit orders and the session.
-    fn set_types(
-        &self,
-        session: &mut Session,
-        product: &ProductRow,
-        day: Date,
-        is_night: bool,
-    ) -> Result<(u32, u32), String> {
-        let rules = &self.lookup.book.rules;
-        let mut line = 0;
-        for (index, (word, _)) in super::file::ORDER_TYPES.iter().enumerate() {
-            let key = format!("{} {} {word}", self.venue, product.order_kind);
-            session.types[index] = match self.lookup.find(&rules.orders, &key, day)? {
-                Some(row) => {
-                    line = if index == 0 { row.line } else { line };
-                    type_rule(&row.rule, session.phase, is_night)
-                }
-                None => TypeRule::NONE,
-            };
-        }
-        let key = self.session_key(product.sessions.first().map_or("", |name| name));
-        let of_key = |row: &&Row<SessionRow>| row.keys.contains(&key);
-        Ok((line, rules.sessions.iter().find(of_key).map_or(0, |row| row.line)))
-    }
-
-    /// The price band of a day, parts per million; 0 where there is none.
-    fn band(&self, day: Date) -> Result<u32, String> {
-        let rules = &self.lookup.book.rules;
-        let product = self.ask.product;
-        if let Some(expiry) = self.expiry {
-            let prefix = format!("{product}, nearest ");
-            let near = rules
-                .bands
-                .iter()
-                .filter(|row| row.keys.iter().any(|key| key.starts_with(&prefix)));
-            if let Some(months) = near.filter_map(|row| row.rule.months).min()
-                && self.calendar.months_until(day, expiry)? <= months
-            {
-                let key = format!("{prefix}{months} months");
-                return self.lookup.need(&rules.bands, &key, day).map(|row| row.rule.ppm);
-            }
-        }
-        let row = self.lookup.find(&rules.bands, product, day)?;
-        Ok(row.map_or(0, |row| row.rule.ppm))
-    }
-
-    /// Sets the limits of a session; false where nobody knows them.
-    fn set_limits(
-        &self,
-        session: &mut Session,
-        ticks: &[TickStep],
-        day: Date,
-    ) -> Result<bool, String> {
-        let rules = &self.lookup.book.rules;
-        let rule = self.lookup.find(&rules.limits, self.ask.product, day)?.map(|row| &row.rule);
-        let given = self.ask.references.and_then(|r| r.get(self.ask.symbol, session.trading_day));
-        if let Some(given) = given.filter(|given| given.has_limits()) {
-            (session.limit_down, session.limit_up) = given.limits();
-            return Ok(true);
-        }
-        let Some(rule) = rule else { return Ok(true) };
-        let is_of_reference =
-            matches!(rule.reference.as_str(), "regular_settlement" | "opening_reference");
-        let price = given.and_then(|given| given.price).filter(|_| is_of_reference);
-        match (price, rule.pct_e6) {
-            (Some(price), Some(pct_e6)) => {
-                (session.limit_down, session.limit_up) = limits::around(price, pct_e6, ticks);
-                Ok(true)
-            }
-            _ => {
-                session.is_limit_unknown = true;
-                Ok(false)
-            }
-        }
-    }
-}
-
-fn type_rule(rule: &OrderRow, phase: Phase, is_night: bool) -> TypeRule {
-    let tifs = match phase {
-        Phase::Continuous => rule.tifs,
-        Phase::Auction => rule.tifs_auction,
-    };
-    let qty_max = if is_night { rule.lots_max_night } else { rule.lots_max };
-    if tifs == 0 { TypeRule::NONE } else { TypeRule { tifs, qty_max } }
 }
 
 /// Refuses what the core cannot follow within a run.

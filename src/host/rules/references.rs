@@ -59,17 +59,17 @@ impl References {
         self.days.get(&(symbol.to_owned(), trading_day)).copied()
     }
 
-    /// The protection of a symbol, which must be one over its days.
+    /// The protection of a symbol, which must be one over the days that state it.
     ///
     /// # Errors
-    /// It changes, or is missing on some days only.
-    pub fn protection(&self, symbol: &str, days: &Vec<u32>) -> Result<Option<i64>, String> {
-        let of_day = |day: u32| self.get(symbol, day).and_then(|given| given.protection);
-        let Some(&first) = days.first() else { return Ok(None) };
-        let held = of_day(first);
-        match days.iter().find(|day| of_day(**day) != held) {
-            None => Ok(held),
-            Some(day) => Err(format!(
+    /// It changes.
+    pub fn protection(&self, symbol: &str, days: &[u32]) -> Result<Option<i64>, String> {
+        let of_day = |day: &u32| Some((*day, self.get(symbol, *day)?.protection?));
+        let mut stated = days.iter().filter_map(of_day);
+        let Some((first, held)) = stated.next() else { return Ok(None) };
+        match stated.find(|(_, points)| *points != held) {
+            None => Ok(Some(held)),
+            Some((day, _)) => Err(format!(
                 "the references' protection on {day} is not that of {first}, and a run has one: split it, the second part \
                  from {day} on"
             )),
@@ -149,7 +149,8 @@ pub fn read(
             let server = data::read_server(&map, base, "hft");
             let table = map.need("table").and_then(|at| data::identifier(&at));
             map.finish();
-            at.take(table_lines(&server?, &table?, symbols, days))
+            let lines = table_lines(&server?, &table?, symbols, days);
+            lines.map_err(|message| at.service_fault(message)).ok()
         }),
         (Some(_), Some(at)) => {
             if let Some(map) = at.map() {
@@ -251,6 +252,6 @@ fn table_lines(
         ..ClickHouseConn::new(&server.url, &server.database, table)
     };
     let symbols: Vec<String> = symbols.iter().cloned().collect();
-    let read = clickhouse::read_texts(&conn, &COLUMNS, |found| places(found), &symbols, days);
+    let read = clickhouse::read_texts(&conn, &COLUMNS, places, &symbols, days);
     read.map_err(|error| error.to_string())
 }

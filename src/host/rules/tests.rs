@@ -326,6 +326,12 @@ fn faults_of_a_rules_file_name_its_line() {
     assert_eq!(told[2], ("interruption[0].halt_z", "unknown key"));
     let shown = faults.to_string();
     assert!(shown.contains("my.toml:") && shown.contains("did you mean `halt_s`?"), "{shown}");
+    // A row for a product that there is not would never be used.
+    let text = TAIWAN.replacen("products = [\"EXF\", \"ZEF\"", "products = [\"EFX\", \"ZEF\"", 1);
+    let scratch = Scratch::new(&[("my.toml", &text)]);
+    let faults = try_config(STOCK, DAY, "rules: { file: my.toml }", &scratch.0).unwrap_err();
+    assert_eq!(faults.list.len(), 1, "{faults}");
+    assert_eq!(faults.list[0].path, "band[5].products[0]");
 }
 
 #[test]
@@ -395,6 +401,29 @@ fn references_give_limits_and_missing_days_are_counted() {
         let faults = try_config(TXF, DAY, top, &scratch.0).unwrap_err().to_string();
         assert!(faults.contains(says), "{faults}");
     }
+}
+
+#[test]
+fn protection_comes_from_the_references_and_must_be_one() {
+    let run = |csv: &str| {
+        let scratch = Scratch::new(&[("refs.csv", csv)]);
+        let top = "rules: taiwan\nreferences: { file: refs.csv }";
+        try_config(TXF, ("2026-04-08", "2026-04-09"), top, &scratch.0)
+    };
+    let one = "symbol,trading_day,protection_scaled\nTXFD6,20260408,173000000\n";
+    assert_eq!(run(one).unwrap().instruments[0].instrument.protection, 173_000_000);
+    let faults = run(&format!("{one}TXFD6,20260409,174000000\n")).unwrap_err().to_string();
+    assert!(faults.contains("protection on 20260409 is not that of 20260408"), "{faults}");
+    assert!(faults.contains("split it"), "{faults}");
+}
+
+#[test]
+fn a_table_that_nobody_serves_is_a_fault_of_the_service() {
+    let top =
+        "rules: taiwan\nreferences: { clickhouse: { url: \"http://127.0.0.1:1\", table: t } }";
+    let faults = try_config(TXF, DAY, top, Path::new("")).map(|_| ()).unwrap_err();
+    assert!(faults.list.iter().all(|fault| fault.is_of_service), "{faults}");
+    assert!(faults.to_string().contains("references.clickhouse: ClickHouse http://127.0.0.1:1"));
 }
 
 #[test]
@@ -546,7 +575,9 @@ fn every_row_is_read_and_every_key_has_an_effect_or_is_listed_as_data_only() {
         let listed =
             DATA_ONLY.iter().find(|(name, _)| name == kind).map_or(&[][..], |(_, keys)| *keys);
         // A kind whose names are data only is so as a whole.
-        if listed.contains(&key.as_str()) || listed.contains(&"name") {
+        // Other rows name the products, so that one of another name is refused: nothing else has an effect to see.
+        let is_named_elsewhere = (kind.as_str(), key.as_str()) == ("product", "name");
+        if listed.contains(&key.as_str()) || listed.contains(&"name") || is_named_elsewhere {
             continue;
         }
         let has_effect = found.iter().any(|(place, old)| {
