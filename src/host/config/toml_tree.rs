@@ -31,10 +31,18 @@ fn entries(table: &DeTable<'_>, lines: &Lines<'_>) -> Vec<Entry> {
         Entry {
             key: key.get_ref().to_string(),
             place: lines.place(key.span()),
-            node: Node { place: lines.place(value.span()), value: read(value.get_ref(), lines) },
+            node: node(value, lines),
         }
     };
     table.iter().map(entry).collect()
+}
+
+fn node(value: &toml::Spanned<DeValue<'_>>, lines: &Lines<'_>) -> Node {
+    let Range { start, end } = value.span();
+    // A whole row is shown by its beginning.
+    let is_plain = !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
+    let end = if is_plain { end } else { start + 1 };
+    Node { place: lines.place(start..end), value: read(value.get_ref(), lines) }
 }
 
 fn read(value: &DeValue<'_>, lines: &Lines<'_>) -> Value {
@@ -45,15 +53,7 @@ fn read(value: &DeValue<'_>, lines: &Lines<'_>) -> Value {
         DeValue::Float(number) => plain(number.as_str().to_owned()),
         DeValue::Boolean(is_true) => plain(is_true.to_string()),
         DeValue::Datetime(date) => plain(date.to_string()),
-        DeValue::Array(items) => Value::List(
-            items
-                .iter()
-                .map(|item| Node {
-                    place: lines.place(item.span()),
-                    value: read(item.get_ref(), lines),
-                })
-                .collect(),
-        ),
+        DeValue::Array(items) => Value::List(items.iter().map(|item| node(item, lines)).collect()),
         DeValue::Table(table) => Value::Map(entries(table, lines)),
     }
 }

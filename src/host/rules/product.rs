@@ -168,9 +168,7 @@ impl Finder<'_> {
         // The evening before may reach into the first day.
         let mut day = first.yesterday().map_err(|error| error.to_string())?;
         while day <= last {
-            if day >= first || self.reaches_over(first) {
-                self.open_day(day, first, &mut opened)?;
-            }
+            self.open_day(day, first, &mut opened)?;
             day = next(day)?;
         }
         opened.sort_by_key(|(hours, _)| hours.open_ns);
@@ -184,17 +182,21 @@ impl Finder<'_> {
         Ok(opened)
     }
 
-    /// Whether the product has sessions that reach over midnight.
-    fn reaches_over(&self, day: Date) -> bool {
+    /// The product's sessions of a day, by name. Of the evening before the run those that, by the rows of its first day,
+    /// reach into it: whether the others had rows then is nobody's concern.
+    fn names(&self, day: Date, first: Date) -> Result<Vec<&str>, String> {
         let rules = &self.lookup.book.rules;
-        let product = rules.products.iter().find(|row| row.keys[0] == self.ask.product);
-        let names = product.map_or(&[][..], |row| &row.rule.sessions);
-        let keys: Vec<String> = names.iter().map(|name| self.session_key(name)).collect();
-        rules.sessions.iter().any(|row| {
-            row.rule.end_s > 86_400
-                && row.covers(day)
-                && row.keys.iter().any(|key| keys.contains(key))
-        })
+        let row = self.lookup.need(&rules.products, self.ask.product, day.max(first))?;
+        let mut names = Vec::new();
+        for name in &row.rule.sessions {
+            let key = self.session_key(name);
+            let rows = rules.sessions.iter().filter(|row| row.keys.contains(&key));
+            let end_s = rows.filter(|row| row.covers(first)).map(|row| row.rule.end_s).max();
+            if day >= first || local_ns(&self.zone, day, end_s.unwrap_or(0))? > self.ask.from_ns {
+                names.push(name.as_str());
+            }
+        }
+        Ok(names)
     }
 
     pub(super) fn session_key(&self, name: &str) -> String {
@@ -202,22 +204,23 @@ impl Finder<'_> {
     }
 
     fn open_day(&self, day: Date, first: Date, out: &mut Vec<Opened>) -> Result<(), String> {
-        if self.expiry.is_some_and(|expiry| day > expiry) || !self.is_open(day)? {
+        let rules = &self.lookup.book.rules;
+        let names = self.names(day, first)?;
+        let is_over = self.expiry.is_some_and(|expiry| day > expiry);
+        if names.is_empty() || is_over || !self.is_open(day)? {
             return Ok(());
         }
-        let rules = &self.lookup.book.rules;
-        let product = self.lookup.need(&rules.products, self.ask.product, day)?;
-        for name in &product.rule.sessions {
+        for name in names {
             let row = self.lookup.need(&rules.sessions, &self.session_key(name), day)?;
             let rule = &row.rule;
             let is_last = self.expiry == Some(day);
-            if is_last && rule.skips_last || day < first && rule.end_s <= 86_400 {
+            if is_last && rule.skips_last {
                 continue;
             }
             if matches!(rule.phase, RowPhase::Periodic | RowPhase::Fixed) {
                 return Err(format!(
-                    "on {day}, `{}` of {} matches in periodic auctions, which are not simulated",
-                    name, self.venue
+                    "on {day}, `{name}` of {} matches in periodic auctions, which are not simulated",
+                    self.venue
                 ));
             }
             let trading_day = if rule.is_next_day { self.next_open(day)? } else { day };

@@ -243,6 +243,15 @@ fn days_beyond_rows_and_calendars_are_refused_by_name() {
         ),
         "{early}"
     );
+    // The night before the first day that the rows know reaches into it, unless the run begins behind its end.
+    let night = refused("{ symbol: TXFK8, product: TXF }", ("2018-11-13", "2018-11-13"));
+    assert!(night.contains("covers `TAIFEX night_index` on 2018-11-12"), "{night}");
+    let late = ("2018-11-13T05:00:00+08:00", "2018-11-13");
+    let costs = TAIWAN.replace("valid_from = 2019-01-01", "valid_from = 2018-01-01");
+    let scratch = Scratch::new(&[("my.toml", &costs)]);
+    let top = "rules: { file: my.toml }";
+    let morning = try_config("{ symbol: TXFK8, product: TXF }", late, top, &scratch.0);
+    assert_eq!(sessions(&morning.unwrap_or_else(|f| panic!("{f}"))).len(), 4);
     let tmf = refused("{ symbol: TMFG4, product: TMF }", ("2024-07-15", "2024-07-15"));
     assert!(
         tmf.contains("no product row of the rules `taiwan` covers `TMF` on 2024-07-15"),
