@@ -9,6 +9,7 @@ pub mod output;
 pub mod plugin;
 pub mod progress;
 pub mod provenance;
+pub mod rules;
 pub mod run;
 pub mod signal;
 pub mod source;

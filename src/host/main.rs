@@ -228,7 +228,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Says on standard error what is not sure about the rules of a run.
+fn warn(config: &Config) {
+    let note = config.rules.iter();
+    note.flat_map(|note| &note.warnings).for_each(|warning| eprintln!("warning: {warning}"));
+}
+
 fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: bool) -> ExitCode {
+    warn(config);
     let options = Options {
         force: output.force,
         progress: if output.quiet { Mode::Quiet } else { Mode::Auto },
@@ -254,6 +261,7 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
 
 /// Checks what a run would meet before its first row.
 fn validate(config: &Config) -> ExitCode {
+    warn(config);
     match run::check(config) {
         Ok(told) => {
             told.iter().for_each(|line| println!("{line}"));
@@ -359,7 +367,8 @@ fn calibrate_fills(config: &Path, orders: &Path, args: &CalibrateArgs) -> ExitCo
 
 fn invalid(faults: &Faults) -> ExitCode {
     eprint!("{faults}");
-    ExitCode::from(3)
+    let is_of_service = faults.list.iter().all(|fault| fault.is_of_service);
+    ExitCode::from(if is_of_service { 69 } else { 3 })
 }
 
 fn failed(error: &RunError) -> ExitCode {

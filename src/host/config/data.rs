@@ -327,7 +327,7 @@ fn address(at: &Cursor<'_>) -> Option<String> {
 }
 
 /// A name that may stand in a query unquoted.
-fn identifier(at: &Cursor<'_>) -> Option<String> {
+pub fn identifier(at: &Cursor<'_>) -> Option<String> {
     let name = at.name()?;
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !plain || name.as_bytes()[0].is_ascii_digit() {

@@ -10,9 +10,12 @@ use super::data::SourceSpec;
 use super::instrument::InstrumentSpec;
 use super::lane::LaneSpec;
 use super::scalar::{decimal_text, instant_text};
+use super::session::{SessionRule, Window};
 use btcore::strategy::Param;
-use btcore::wire::{Fee, FeeBase, FeeSide, Rounding, Session};
+use btcore::wire::{Fee, FeeBase, FeeSide, Phase, Rounding, Session, TypeRule};
+use jiff::civil::Date;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The effective config as a document with sorted keys.
 pub fn document(config: &Config) -> Value {
@@ -67,12 +70,7 @@ fn instrument(spec: &InstrumentSpec) -> Value {
     let it = &spec.instrument;
     let price = |value: i64| decimal_text(i128::from(value), 6);
     let limit = |value: i64, none: i64| (value != none).then(|| price(value));
-    let windows: Vec<Value> = spec
-        .sessions
-        .windows
-        .iter()
-        .map(|w| json!({ "open_s": w.open_s, "close_s": w.close_s, "trading_day_next": w.trading_day_next }))
-        .collect();
+    let expired = (spec.expired_ns != i64::MAX).then(|| instant_text(spec.expired_ns));
     json!({
         "symbol": it.symbol,
         "exchange": it.exchange,
@@ -85,10 +83,10 @@ fn instrument(spec: &InstrumentSpec) -> Value {
         "limit_up": limit(it.limit_up, i64::MAX),
         "order_qty_max": (it.order_qty_max != u32::MAX).then_some(it.order_qty_max),
         "negative_prices": it.negative_prices,
+        "product": spec.product,
+        "expired": expired,
         "sessions": {
-            "time_zone": spec.sessions.time_zone,
-            "windows": windows,
-            "holidays": spec.sessions.holidays.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "rule": spec.sessions.as_ref().map(session_rule),
             "resolved": it.sessions.len(),
             "resolved_blake3": sessions_hash(&it.sessions),
         },
@@ -96,12 +94,58 @@ fn instrument(spec: &InstrumentSpec) -> Value {
     })
 }
 
+fn session_rule(rule: &SessionRule) -> Value {
+    let days = |days: &BTreeSet<Date>| days.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let window = |w: &Window| {
+        json!({
+            "open_s": w.open_s,
+            "close_s": w.close_s,
+            "trading_day_next": w.trading_day_next,
+            "phase": match w.phase { Phase::Continuous => "continuous", Phase::Auction => "auction" },
+            "frozen_ns": w.frozen_ns,
+            "print_within_ns": w.print_within_ns,
+        })
+    };
+    json!({
+        "time_zone": rule.time_zone,
+        "windows": rule.windows.iter().map(window).collect::<Vec<_>>(),
+        "holidays": days(&rule.days.holidays),
+        "extra_days": days(&rule.days.extra_days),
+        "calendar": rule.calendar.as_ref().map(|calendar| &calendar.name),
+    })
+}
+
+/// A digest of every field of every session: hours, and with them what the rules and references say about each day.
 fn sessions_hash(sessions: &[Session]) -> String {
     let mut hasher = blake3::Hasher::new();
     for session in sessions {
-        hasher.update(&session.open_ns.to_le_bytes());
-        hasher.update(&session.close_ns.to_le_bytes());
-        hasher.update(&session.trading_day.to_le_bytes());
+        // Taken apart, so that a new field cannot be forgotten here.
+        let Session {
+            open_ns,
+            close_ns,
+            trading_day,
+            phase,
+            match_ns,
+            print_until_ns,
+            frozen_from_ns,
+            limit_down,
+            limit_up,
+            is_limit_unknown,
+            band_ppm,
+            types,
+        } = *session;
+        for word in
+            [open_ns, close_ns, match_ns, print_until_ns, frozen_from_ns, limit_down, limit_up]
+        {
+            hasher.update(&word.to_le_bytes());
+        }
+        hasher.update(&trading_day.to_le_bytes());
+        hasher.update(&band_ppm.to_le_bytes());
+        hasher.update(&[u8::from(phase == Phase::Auction), u8::from(is_limit_unknown)]);
+        for TypeRule { tifs, qty_max } in types {
+            hasher.update(&[tifs]);
+            hasher.update(&qty_max.to_le_bytes());
+        }
     }
     hasher.finalize().to_hex().to_string()
 }

@@ -26,6 +26,8 @@ pub struct Fault {
     pub message: String,
     /// What to do about it; empty where the message says it.
     pub help: String,
+    /// Whether the config may be right, and a server that it names did not answer.
+    pub is_of_service: bool,
 }
 
 /// All faults of a load.

@@ -1,37 +1,127 @@
-//! Instruments of a config: symbol, prices, sizes, sessions, fees.
+//! Instruments of a config: symbol, prices, sizes, sessions, fees, as far as they are given.
 //!
 //! Invariants: prices and money are exact decimals at 1e-6, rates at 1e-9; ladders rise strictly and each step
-//! begins on the tick below it. Units: see `btcore::wire`.
+//! begins on the tick below it. What an instrument of a product leaves out comes from the rules; one without a product
+//! states everything. Units: see `btcore::wire`.
 
-use super::reader::{Cursor, Map};
-use super::session::{self, SessionRule};
+use super::reader::{Collector, Cursor, Map};
+use super::session::{self, SessionRule, SessionsGiven};
+use super::tree::Place;
 use btcore::wire::limits::{FEES_MAX, INSTRUMENTS_MAX, TICK_STEPS_MAX};
 use btcore::wire::{
     Fee, FeeBase, FeeSide, Instrument, LEVELS_MAX, PRICE_SCALE, Rounding, TickStep,
 };
+use jiff::civil::Date;
 
-/// An instrument as configured.
+/// An instrument as the run takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstrumentSpec {
-    /// What the core is given; sessions are filled in when the run's span is known.
+    /// What the core is given, sessions of the run's span included.
     pub instrument: Instrument,
     /// Units of the source's quantities in one lot.
     pub lot: u64,
-    /// The rule that the sessions come from.
-    pub sessions: SessionRule,
+    /// The rule that the sessions come from; `None` where they come from a product's rows.
+    pub sessions: Option<SessionRule>,
+    /// IANA name of the venue's clock.
+    pub time_zone: String,
+    /// Product of the rules.
+    pub product: Option<String>,
+    /// Last trading day.
+    pub expiry: Option<Date>,
+    /// First instant after the last trading day, ns; `i64::MAX` where there is none.
+    pub expired_ns: i64,
+}
+
+/// A value of a config, with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    place: Place,
+    path: String,
+}
+
+impl<T> Given<T> {
+    /// Notes a fault at the value.
+    pub fn fault(
+        &self,
+        collector: &Collector,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        collector.note(self.place, &self.path, message, help);
+    }
+}
+
+/// An instrument as the config states it. What is `None` was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// Symbol, and the place of the whole instrument.
+    pub symbol: Given<String>,
+    /// Exchange, for tables.
+    pub exchange: Option<String>,
+    /// Product of the rules.
+    pub product: Option<Given<String>>,
+    /// Venue that it is traded on.
+    pub venue: Option<Given<String>>,
+    /// Last trading day.
+    pub expiry: Option<Given<Date>>,
+    /// Whether what is stated may contradict the rules.
+    pub is_override: bool,
+    /// Tick ladder.
+    pub ticks: Option<Given<Vec<TickStep>>>,
+    /// Money of a lot for a point, 1e-6.
+    pub multiplier_e6: Option<Given<i64>>,
+    /// Units of the source's quantities in one lot.
+    pub lot: u64,
+    /// Levels that a side shows at most.
+    pub depth_max: u8,
+    /// Lowest and highest legal price.
+    pub limits: Option<(i64, i64)>,
+    /// Points of protection.
+    pub protection: Option<i64>,
+    /// Largest order, lots.
+    pub order_qty_max: Option<Given<u32>>,
+    /// Whether prices of zero and below are prices.
+    pub negative_prices: bool,
+    /// Sessions, and days of the config.
+    pub sessions: Option<Given<SessionsGiven>>,
+    /// Fees.
+    pub fees: Vec<Given<Fee>>,
+}
+
+impl Draft {
+    /// What the core is given, as far as the config states it.
+    pub fn instrument(&self) -> Instrument {
+        let (limit_down, limit_up) = self.limits.unwrap_or((i64::MIN, i64::MAX));
+        Instrument {
+            symbol: self.symbol.value.clone(),
+            exchange: self.exchange.clone().unwrap_or_default(),
+            ticks: self.ticks.as_ref().map_or(Vec::new(), |ticks| ticks.value.clone()),
+            multiplier_e6: self.multiplier_e6.as_ref().map_or(0, |given| given.value),
+            limit_down,
+            limit_up,
+            protection: self.protection.unwrap_or(0),
+            depth_max: self.depth_max,
+            order_qty_max: self.order_qty_max.as_ref().map_or(u32::MAX, |given| given.value),
+            negative_prices: self.negative_prices,
+            sessions: Vec::new(),
+            fees: self.fees.iter().map(|fee| fee.value.clone()).collect(),
+        }
+    }
 }
 
 /// Lowest price of a ladder that allows negative prices, 1e-6: minus a thousand million units.
 const PRICE_LOWEST: i64 = -1_000_000_000 * PRICE_SCALE;
 
 /// Reads a list of instruments.
-pub fn read_list(at: &Cursor<'_>) -> Option<Vec<InstrumentSpec>> {
+pub fn read_list(at: &Cursor<'_>) -> Option<Vec<Draft>> {
     let items = at.list_some()?;
     if items.len() > INSTRUMENTS_MAX {
         at.fault(format!("{} instruments; {INSTRUMENTS_MAX} is the most", items.len()), "");
         return None;
     }
-    let mut specs: Vec<Option<InstrumentSpec>> = Vec::new();
+    let mut drafts: Vec<Option<Draft>> = Vec::new();
     let mut seen: Vec<(String, usize)> = Vec::new();
     for (number, item) in items.iter().enumerate() {
         let map = item.map();
@@ -46,54 +136,75 @@ pub fn read_list(at: &Cursor<'_>) -> Option<Vec<InstrumentSpec>> {
             }
             seen.push((text.into(), number));
         }
-        specs.push(map.and_then(|map| read_one(item, map)));
+        drafts.push(map.and_then(|map| read_one(item, map)));
     }
-    specs.into_iter().collect()
+    drafts.into_iter().collect()
 }
 
-fn read_one(at: &Cursor<'_>, map: Map<'_>) -> Option<InstrumentSpec> {
+/// The value of a key that may be left out. The outer `None` is a fault.
+fn given<T>(
+    at: Option<Cursor<'_>>,
+    read: impl Fn(&Cursor<'_>) -> Option<T>,
+) -> Option<Option<Given<T>>> {
+    let Some(at) = at else { return Some(None) };
+    let value = read(&at)?;
+    Some(Some(Given { value, place: at.node.place, path: at.path.clone() }))
+}
+
+fn read_one(at: &Cursor<'_>, map: Map<'_>) -> Option<Draft> {
     let symbol = map.need("symbol").and_then(|at| symbol(&at));
-    let exchange = map.get("exchange").map_or(Some(String::new()), |at| at.text().map(Into::into));
+    let exchange = map.get("exchange").map_or(Some(None), |at| at.text().map(|t| Some(t.into())));
+    let product = given(map.get("product"), |at| at.name());
+    let is_product = !matches!(product, Some(None));
+    let venue = given(map.get("venue"), |at| at.name());
+    let expiry = given(map.get("expiry"), crate::rules::file::date);
+    let is_override = map.get("override");
+    for at in [map.get("venue"), map.get("expiry"), map.get("override")].into_iter().flatten() {
+        if !is_product {
+            at.fault("belongs to `product`", "name the product of the rules, or remove this line");
+        }
+    }
+    let is_override = is_override.map_or(Some(false), |at| at.boolean());
+    // What the rules do not bring must be stated.
+    let stated = |key| if is_product { map.get(key) } else { map.need(key) };
     let negative = map.get("negative_prices").map_or(Some(false), |at| at.boolean());
-    let ticks = read_ticks(&map, negative.unwrap_or(false));
-    let multiplier = map.need("multiplier").and_then(|at| above_zero(&at, 6));
+    let ticks = read_ticks(&map, negative.unwrap_or(false), is_product);
+    let multiplier = given(stated("multiplier"), |at| above_zero(at, 6));
     let lot = map.get("lot").map_or(Some(1), |at| at.int(1..=1_000_000_000));
     let depth_max =
         map.get("depth_max").map_or(Some(LEVELS_MAX as i64), |at| at.int(1..=LEVELS_MAX as i64));
-    let limits = map.get("price_limits").map_or(Some((i64::MIN, i64::MAX)), |at| read_limits(&at));
-    let protection = map.get("protection").map_or(Some(0), |at| above_zero(&at, 6));
-    let qty_max = map
-        .get("order_qty_max")
-        .map_or(Some(i64::from(u32::MAX)), |at| at.int(1..=i64::from(u32::MAX)));
-    let sessions = match map.need("sessions") {
-        Some(at) => session::read(&at),
-        None => None,
-    };
+    let limits = map.get("price_limits").map_or(Some(None), |at| read_limits(&at).map(Some));
+    let protection = map.get("protection").map_or(Some(None), |at| above_zero(&at, 6).map(Some));
+    let qty_max =
+        given(map.get("order_qty_max"), |at| u32::try_from(at.int(1..=i64::from(u32::MAX))?).ok());
+    let sessions = given(stated("sessions"), |at| session::read(at, is_product));
     let fees = map.get("fees").map_or(Some(Vec::new()), |at| read_fees(&at));
     map.finish();
-    let (limit_down, limit_up) = limits?;
-    let spec = InstrumentSpec {
-        instrument: Instrument {
-            symbol: symbol?,
-            exchange: exchange?,
-            ticks: ticks?,
-            multiplier_e6: multiplier?,
-            limit_down,
-            limit_up,
-            protection: protection?,
-            depth_max: u8::try_from(depth_max?).ok()?,
-            order_qty_max: u32::try_from(qty_max?).ok()?,
-            negative_prices: negative?,
-            sessions: Vec::new(),
-            fees: fees?,
-        },
-        lot: u64::try_from(lot?).ok()?,
-        sessions: sessions?,
-    };
-    if spec.instrument.symbol.len() > 64 {
+    let symbol = Given { value: symbol?, place: at.node.place, path: at.path.clone() };
+    if symbol.value.len() > 64 {
         at.fault("the symbol is longer than 64 bytes", "");
     }
-    Some(spec)
+    let draft = Draft {
+        symbol,
+        exchange: exchange?,
+        product: product?,
+        venue: venue?,
+        expiry: expiry?,
+        is_override: is_override?,
+        ticks: ticks?,
+        multiplier_e6: multiplier?,
+        lot: u64::try_from(lot?).ok()?,
+        depth_max: u8::try_from(depth_max?).ok()?,
+        limits: limits?,
+        protection: protection?,
+        order_qty_max: qty_max?,
+        negative_prices: negative?,
+        sessions: sessions?,
+        fees: fees?,
+    };
+    // What is missing was told already.
+    let is_stated = draft.multiplier_e6.is_some() && draft.sessions.is_some();
+    (is_product || is_stated).then_some(draft)
 }
 
 fn symbol(at: &Cursor<'_>) -> Option<String> {
@@ -105,7 +216,8 @@ fn symbol(at: &Cursor<'_>) -> Option<String> {
     Some(name)
 }
 
-fn above_zero(at: &Cursor<'_>, places: u32) -> Option<i64> {
+/// An exact decimal above zero.
+pub fn above_zero(at: &Cursor<'_>, places: u32) -> Option<i64> {
     let value = at.decimal(places)?;
     if value <= 0 {
         at.fault(format!("must be above zero, found {}", at.text()?), "");
@@ -114,18 +226,23 @@ fn above_zero(at: &Cursor<'_>, places: u32) -> Option<i64> {
     Some(value)
 }
 
-fn read_ticks(map: &Map<'_>, negative: bool) -> Option<Vec<TickStep>> {
+fn read_ticks(
+    map: &Map<'_>,
+    negative: bool,
+    is_product: bool,
+) -> Option<Option<Given<Vec<TickStep>>>> {
     match (map.get("tick"), map.get("ladder")) {
-        (Some(at), None) => {
-            let tick = above_zero(&at, 6)?;
+        (Some(at), None) => given(Some(at), |at| {
+            let tick = above_zero(at, 6)?;
             let price_from = if negative { PRICE_LOWEST / tick * tick } else { 0 };
             Some(vec![TickStep { price_from, tick }])
-        }
-        (None, Some(at)) => read_ladder(&at),
+        }),
+        (None, Some(at)) => given(Some(at), read_ladder),
         (Some(_), Some(at)) => {
             at.fault("`tick` and `ladder` exclude each other", "keep one of them");
             None
         }
+        (None, None) if is_product => Some(None),
         (None, None) => {
             map.fault("needs `tick`, or a `ladder` of [price, tick] steps", "");
             None
@@ -133,7 +250,8 @@ fn read_ticks(map: &Map<'_>, negative: bool) -> Option<Vec<TickStep>> {
     }
 }
 
-fn read_ladder(at: &Cursor<'_>) -> Option<Vec<TickStep>> {
+/// A ladder of [price, tick] steps.
+pub fn read_ladder(at: &Cursor<'_>) -> Option<Vec<TickStep>> {
     let items = at.list_some()?;
     if items.len() > TICK_STEPS_MAX {
         at.fault(format!("{} steps; {TICK_STEPS_MAX} is the most", items.len()), "");
@@ -186,18 +304,24 @@ fn read_limits(at: &Cursor<'_>) -> Option<(i64, i64)> {
     Some((down, up))
 }
 
-fn read_fees(at: &Cursor<'_>) -> Option<Vec<Fee>> {
+fn read_fees(at: &Cursor<'_>) -> Option<Vec<Given<Fee>>> {
     let items = at.list()?;
     if items.len() > FEES_MAX {
         at.fault(format!("{} fee rows; {FEES_MAX} is the most", items.len()), "");
         return None;
     }
-    let fees: Vec<Option<Fee>> = items.iter().map(read_fee).collect();
+    let read = |item: &Cursor<'_>| {
+        let map = item.map()?;
+        let fee = fee(item, &map);
+        map.finish();
+        Some(Given { value: fee?, place: item.node.place, path: item.path.clone() })
+    };
+    let fees: Vec<Option<Given<Fee>>> = items.iter().map(read).collect();
     fees.into_iter().collect()
 }
 
-fn read_fee(at: &Cursor<'_>) -> Option<Fee> {
-    let map = at.map()?;
+/// A fee or tax out of a map that may hold more than that.
+pub fn fee(at: &Cursor<'_>, map: &Map<'_>) -> Option<Fee> {
     let name = map.need("name").and_then(|at| at.name());
     let side = map.get("side").map_or(Some(FeeSide::Both), |at| {
         at.choice(&[("both", FeeSide::Both), ("buy", FeeSide::Buy), ("sell", FeeSide::Sell)])
@@ -224,7 +348,6 @@ fn read_fee(at: &Cursor<'_>) -> Option<Fee> {
             None
         }
     };
-    map.finish();
     Some(Fee { name: name?, side: side?, base: base?, unit: unit?, rounding: rounding? })
 }
 

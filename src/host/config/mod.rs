@@ -19,12 +19,15 @@ pub mod schema;
 pub mod session;
 #[cfg(test)]
 mod tests;
+pub mod toml_tree;
 pub mod tree;
 
+use crate::rules::{self, RulesNote, apply, references};
 use btcore::exchange::{ExchangeConfig, QueueModel};
 use data::{DataSpec, Server};
 use fault::{Fault, Faults, SourceText};
-use instrument::InstrumentSpec;
+use instrument::{Draft, InstrumentSpec};
+use jiff::tz::TimeZone;
 use lane::{LaneOptions, LaneSpec};
 use origin::Origin;
 use reader::{Collector, Cursor, Map};
@@ -46,6 +49,8 @@ pub struct Config {
     pub data: DataSpec,
     /// Instruments, sorted by the bytes of their symbols, sessions resolved.
     pub instruments: Vec<InstrumentSpec>,
+    /// What to say about the rules of the instruments, where the config names any.
+    pub rules: Option<RulesNote>,
     /// Lanes, at least one.
     pub lanes: Vec<LaneSpec>,
     /// Where results go.
@@ -132,6 +137,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Faults {
             path: String::new(),
             message: format!("cannot be read: {error}"),
             help: String::new(),
+            is_of_service: false,
         }],
     }
 }
@@ -182,6 +188,7 @@ fn syntax(fault: tree::SyntaxFault) -> Fault {
         path: String::new(),
         message: fault.message,
         help: "this is not YAML; nothing else was checked".into(),
+        is_of_service: false,
     }
 }
 
@@ -196,7 +203,9 @@ fn read(
     read_version(&map);
     let name = map.need("name").and_then(|at| run_name(&at));
     let data = map.need("data").and_then(|at| data::read(&at, base));
-    let instruments = read_instruments(&map, base, collector);
+    let drafts = read_instruments(&map, base, collector);
+    let rules_at = map.get("rules");
+    let book = rules_at.as_ref().map_or(Some(None), |at| rules::read(at, base).map(Some));
     let options_lane = LaneOptions { base, code: options.strategy.as_deref() };
     let lanes = lane::read(&map, name.as_deref().unwrap_or("lane"), options_lane);
     let lanes = match map.get("interval") {
@@ -204,12 +213,52 @@ fn read(
         None => lanes,
     };
     let output = read_output(&map, name.as_deref(), base, options);
-    let data_spec = data.as_ref();
-    let instruments = instruments.and_then(|list| resolve(list, data_spec, &map));
+    let references = read_references(&map, base, drafts.as_deref(), data.as_ref());
     map.finish();
-    let (data, instruments) = (data?, instruments?);
+    let (data, drafts) = (data?, drafts?);
+    let (book, references) = (book?, references?);
+    let context = apply::Context {
+        book: book.as_ref(),
+        references: references.as_ref(),
+        from_ns: data.from_ns,
+        to_ns: data.to_ns,
+    };
+    let (instruments, note) = apply::resolve(drafts, &context, collector)?;
     let origin = Origin::default();
-    Some(Config { name: name?, data, instruments, lanes: lanes?, output: output?, origin })
+    Some(Config {
+        name: name?,
+        data,
+        instruments,
+        rules: note,
+        lanes: lanes?,
+        output: output?,
+        origin,
+    })
+}
+
+/// Reference prices, where the config names any: a table's of these instruments and days.
+fn read_references(
+    map: &Map<'_>,
+    base: &Path,
+    drafts: Option<&[Draft]>,
+    data: Option<&DataSpec>,
+) -> Option<Option<references::References>> {
+    let Some(at) = map.get("references") else { return Some(None) };
+    let drafts = drafts.unwrap_or_default();
+    if !drafts.is_empty() && drafts.iter().all(|draft| draft.product.is_none()) {
+        at.fault("no instrument has a `product`, so nobody asks for references", "remove this");
+    }
+    let symbols = drafts.iter().map(|draft| draft.symbol.value.clone()).collect();
+    let day = |ns: i64| {
+        let date = session::local_date(&TimeZone::UTC, ns);
+        date.map_or(0, session::day_number)
+    };
+    // A venue's day may be the one before or behind that of UTC, and a night belongs to a day after holidays.
+    let near_ns = 30 * 86_400_000_000_000;
+    let days = data.map_or((0, 0), |data| {
+        (day(data.from_ns.saturating_sub(near_ns)), day(data.to_ns.saturating_add(near_ns)))
+    });
+    references::read(&at, base, &symbols, days).map(Some)
 }
 
 fn read_version(map: &Map<'_>) {
@@ -235,11 +284,7 @@ fn run_name(at: &Cursor<'_>) -> Option<String> {
     Some(name)
 }
 
-fn read_instruments(
-    map: &Map<'_>,
-    base: &Path,
-    collector: &Collector,
-) -> Option<Vec<InstrumentSpec>> {
+fn read_instruments(map: &Map<'_>, base: &Path, collector: &Collector) -> Option<Vec<Draft>> {
     let inline = map.get("instruments");
     let named = map.get("instruments_file");
     match (inline, named) {
@@ -261,27 +306,6 @@ fn read_instruments(
             None
         }
     }
-}
-
-/// Sorts the instruments and fills in their sessions for the run's span.
-fn resolve(
-    mut list: Vec<InstrumentSpec>,
-    data: Option<&DataSpec>,
-    map: &Map<'_>,
-) -> Option<Vec<InstrumentSpec>> {
-    list.sort_by(|a, b| a.instrument.symbol.as_bytes().cmp(b.instrument.symbol.as_bytes()));
-    let data = data?;
-    let mut whole = true;
-    for spec in &mut list {
-        match session::resolve(&spec.sessions, data.from_ns, data.to_ns) {
-            Ok(sessions) => spec.instrument.sessions = sessions,
-            Err(message) => {
-                map.fault(format!("sessions of `{}`: {message}", spec.instrument.symbol), "");
-                whole = false;
-            }
-        }
-    }
-    whole.then_some(list)
 }
 
 fn read_output(

@@ -6,7 +6,8 @@
 
 use super::fault::{Fault, SECRET_KEYS, SourceText};
 use super::scalar;
-use super::tree::{self, Entry, Node, Place, Value};
+use super::toml_tree;
+use super::tree::{self, Entry, Node, Place, SyntaxFault, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,12 +30,9 @@ impl Collector {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.faults.borrow_mut().push(Fault {
-            place: Some(place),
-            path: path.into(),
-            message: message.into(),
-            help: help.into(),
-        });
+        let (path, message, help) = (path.into(), message.into(), help.into());
+        let fault = Fault { place: Some(place), path, message, help, is_of_service: false };
+        self.faults.borrow_mut().push(fault);
     }
 
     /// The faults so far, in the order of the files.
@@ -79,6 +77,14 @@ impl<'a> Cursor<'a> {
     /// Notes a fault at this value.
     pub fn fault(&self, message: impl Into<String>, help: impl Into<String>) {
         self.collector.note(self.node.place, &self.path, message, help);
+    }
+
+    /// Notes that a server, named here, failed.
+    pub fn service_fault(&self, message: impl Into<String>) {
+        self.fault(message, "");
+        if let Some(fault) = self.collector.faults.borrow_mut().last_mut() {
+            fault.is_of_service = true;
+        }
     }
 
     /// Where the faults go.
@@ -260,26 +266,58 @@ impl<'a> Cursor<'a> {
 
     /// The tree of the YAML file that is named here, relative to `base`.
     pub fn file(&self, base: &Path) -> Option<Node> {
-        let name = self.name()?;
-        let path = base.join(&name);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        let (name, text) = self.content(base, &self.name()?)?;
+        self.tree_of(name, text, tree::parse, "this file is not YAML")
+    }
+
+    /// The tree of the TOML file that is named here, relative to `base`.
+    pub fn toml_file(&self, base: &Path) -> Option<Node> {
+        self.toml_named(base, &self.name()?)
+    }
+
+    /// The tree of a TOML file of this name.
+    pub fn toml_named(&self, base: &Path, name: &str) -> Option<Node> {
+        let (name, text) = self.content(base, name)?;
+        self.tree_of(name, text, toml_tree::parse, "this file is not TOML")
+    }
+
+    /// The tree of a TOML text that is built in.
+    pub fn built_in(&self, name: &str, text: &str) -> Option<Node> {
+        let name = format!("{name} (built in)");
+        self.tree_of(name, text.to_owned(), toml_tree::parse, "this text is not TOML")
+    }
+
+    /// A named file's path and text.
+    fn content(&self, base: &Path, name: &str) -> Option<(String, String)> {
+        let path = base.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some((path.display().to_string(), text)),
             Err(error) => {
                 self.fault(
                     format!("`{name}` cannot be read: {error}"),
                     "paths are relative to the file that holds them",
                 );
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Takes a text in as one more source and gives its tree.
+    fn tree_of(
+        &self,
+        name: String,
+        text: String,
+        parse: impl Fn(&str, usize) -> Result<Node, SyntaxFault>,
+        help: &str,
+    ) -> Option<Node> {
         let mut files = self.collector.files.borrow_mut();
-        let parsed = tree::parse(&text, files.len() + 1);
-        files.push(SourceText { name: path.display().to_string(), text });
+        let parsed = parse(&text, files.len() + 1);
+        files.push(SourceText { name, text });
         match parsed {
             Ok(node) => Some(node),
             Err(fault) => {
                 let place = fault.place.unwrap_or(self.node.place);
-                self.collector.note(place, "", fault.message, "this file is not YAML");
+                self.collector.note(place, "", fault.message, help);
                 None
             }
         }

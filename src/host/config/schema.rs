@@ -123,6 +123,10 @@ shape! {
         name: String,
         /// Rows: where from, which span, how they are read.
         data: Data,
+        /// Rules of a market as dated data: `taiwan`, or a file of your own.
+        rules: Option<Rules>,
+        /// Reference prices of trading days, for price limits.
+        references: Option<References>,
         /// Instruments. Excludes `instruments_file`.
         instruments: Option<Vec<Instrument>>,
         /// A file that holds `instruments`, relative to this one.
@@ -218,10 +222,51 @@ shape! {
         book_interval: Option<Duration>,
     }
 
-    /// An instrument.
+    /// A rules file.
+    struct RulesFigure {
+        /// TOML, relative to this file.
+        file: String,
+    }
+
+    /// Reference prices. Give exactly one of file, clickhouse.
+    struct References {
+        /// Parquet or CSV, relative to this file: symbol, trading_day, reference or reference_scaled, limit_down_scaled,
+        /// limit_up_scaled, protection_scaled.
+        file: Option<String>,
+        /// A table with the same columns.
+        clickhouse: Option<ReferencesTable>,
+    }
+
+    /// A ClickHouse table of references.
+    struct ReferencesTable {
+        /// Address, http://host:8123.
+        url: String,
+        /// Database. Default hft.
+        database: Option<String>,
+        /// Table.
+        table: String,
+        /// User. Default default.
+        user: Option<String>,
+        /// Environment variable that holds the password.
+        password_env: Option<String>,
+        /// File that holds the password in its first line.
+        password_file: Option<String>,
+    }
+
+    /// An instrument. With `product`, what is left out comes from the rules; without it, tick or ladder, multiplier and
+    /// sessions are needed.
     struct Instrument {
         /// Symbol, as in the source.
         symbol: Word,
+        /// Product of the rules: a root such as TXF, or a class such as stock.
+        product: Option<String>,
+        /// Venue of the product, where it is listed on several.
+        venue: Option<String>,
+        /// Last trading day. Default: by the month code of the symbol and the calendar.
+        expiry: Option<Date>,
+        /// What stands here may contradict the rules. Default false.
+        #[serde(rename = "override")]
+        is_override: Option<bool>,
         /// Exchange, for tables.
         exchange: Option<Word>,
         /// Tick size at every price. Excludes `ladder`.
@@ -229,7 +274,7 @@ shape! {
         /// Tick sizes by price: [from, tick] steps. Excludes `tick`.
         ladder: Option<Vec<(Decimal, Decimal)>>,
         /// Money of one lot for one quote unit.
-        multiplier: Decimal,
+        multiplier: Option<Decimal>,
         /// Units of the source's quantities in one lot. Default 1.
         #[schemars(range(min = 1, max = 1_000_000_000))]
         lot: Option<u64>,
@@ -245,8 +290,8 @@ shape! {
         protection: Option<Decimal>,
         /// Prices of zero and below are prices (spreads), not sentinels. Default false.
         negative_prices: Option<bool>,
-        /// Sessions: the name of a preset, or windows.
-        sessions: SessionsOrPreset,
+        /// Sessions: `always`, or windows; of a product, only days that are not as in its calendar.
+        sessions: Option<SessionsOrPreset>,
         /// Fees and taxes. Default none.
         fees: Option<Vec<Fee>>,
     }
@@ -261,22 +306,30 @@ shape! {
 
     /// Sessions on the venue's own clock, Monday to Friday.
     struct Sessions {
-        /// A known venue. Excludes time_zone and list.
-        preset: Option<SessionPreset>,
         /// IANA name of the venue's clock.
         time_zone: Option<String>,
         /// Windows of a day.
         list: Option<Vec<Window>>,
-        /// Days without a session.
+        /// Holidays from a calendar, such as XTAI or XNYS.
+        calendar: Option<String>,
+        /// Days without a session, a typhoon's say.
         holidays: Option<Vec<Date>>,
+        /// Days with sessions nevertheless, such as working Saturdays.
+        extra_days: Option<Vec<Date>>,
     }
 
     /// A session window.
     struct Window {
         /// First instant.
         open: Clock,
-        /// First instant after the session.
+        /// First instant after the session, and match of an auction.
         close: Clock,
+        /// How orders meet. Default continuous.
+        phase: Option<SessionPhase>,
+        /// Orders are neither amended nor cancelled for so long before the close. Default 0.
+        frozen: Option<Duration>,
+        /// An auction's print is stamped within this after its match. Default 60s.
+        print_within: Option<Duration>,
         /// Trading day it belongs to. Default same.
         trading_day: Option<TradingDay>,
     }
@@ -604,8 +657,12 @@ words! {
     enum Duplicates { Keep, DropExact, DropSecondTick, }
     /// An order flow.
     enum SynthPreset { Txf, QueueHeavy, Rush, Thin, }
-    /// A venue's sessions.
-    enum SessionPreset { Always, TaifexIndex, Twse, }
+    /// Sessions by name.
+    enum SessionPreset { Always, }
+    /// How orders meet.
+    enum SessionPhase { Continuous, Auction, }
+    /// Rules that are built in.
+    enum RulesWord { Taiwan, }
     /// The trading day of a window.
     enum TradingDay { Same, Next, }
     /// What a rate applies to.
@@ -630,6 +687,8 @@ macro_rules! choices {
 }
 
 choices! {
+    /// Rules of a market: built in, or a file.
+    Rules: RulesWord | RulesFigure,
     /// What is ahead on arrival, beside what is displayed.
     Join: JoinWord | JoinFigure,
     /// Who cancels.
@@ -690,7 +749,7 @@ words! {
 #[serde(untagged)]
 #[expect(dead_code, reason = "described, never made")]
 enum SessionsOrPreset {
-    /// A known venue.
+    /// Always open.
     Preset(SessionPreset),
     /// Windows.
     Windows(Sessions),

@@ -1,27 +1,68 @@
 //! Sessions: from the venue's own clock to sorted, disjoint intervals in UTC.
 //!
 //! Invariants: the core knows no time zones, so everything local ends here. Sessions open on Monday to Friday
-//! except on the holidays that the config lists; a session marked `trading_day: next` belongs to the next such
-//! day (a Friday night belongs to Monday). Not modelled: a contract's last trading day, working Saturdays.
-//! A list that comes out empty would mean "always open" to the core, so it is an error here.
+//! except on the holidays that the config or a calendar lists; a session marked `trading_day: next` belongs to the next
+//! such day (a Friday night belongs to Monday). A list that comes out empty would mean "always open" to the core, so it is
+//! an error here.
 
 use super::reader::{Cursor, Map};
 use super::scalar;
-use btcore::wire::Session;
+use crate::rules::calendar::{self, Calendar};
+use btcore::wire::{Phase, Session};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Longest freeze, and longest wait for a print, ns.
+const WAIT_NS_MAX: i64 = 3_600_000_000_000;
+
+/// How long after its match an auction's print is waited for where the config does not say, ns.
+const PRINT_WITHIN_NS: i64 = 60_000_000_000;
 
 /// One window of a day, on the venue's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Opening, seconds after midnight of the day.
     pub open_s: i64,
-    /// Close, seconds after midnight of the day; beyond 86,400 on the next one.
+    /// Close, and match of an auction, seconds after midnight of the day; beyond 86,400 on the next one.
     pub close_s: i64,
     /// Whether it belongs to the next trading day.
     pub trading_day_next: bool,
+    /// How orders meet.
+    pub phase: Phase,
+    /// Orders are neither amended nor cancelled for so long before its end, ns.
+    pub frozen_ns: i64,
+    /// An auction's print is stamped within this after its match, ns; 0 in continuous trading.
+    pub print_within_ns: i64,
+}
+
+/// Days that a config adds to the usual ones and takes off them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayRule {
+    /// Days without a session.
+    pub holidays: BTreeSet<Date>,
+    /// Days with sessions nevertheless: working Saturdays, and holidays of the calendar that were none.
+    pub extra_days: BTreeSet<Date>,
+}
+
+impl DayRule {
+    /// Whether sessions open on a day; `is_holiday` asks a calendar.
+    ///
+    /// # Errors
+    /// Those of the calendar.
+    pub fn is_open(
+        &self,
+        day: Date,
+        is_holiday: impl Fn() -> Result<bool, String>,
+    ) -> Result<bool, String> {
+        if self.extra_days.contains(&day) {
+            return Ok(true);
+        }
+        let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+        Ok(!is_weekend && !self.holidays.contains(&day) && !is_holiday()?)
+    }
 }
 
 /// The session rule of an instrument.
@@ -31,10 +72,10 @@ pub struct SessionRule {
     pub time_zone: String,
     /// Windows; none means always open.
     pub windows: Vec<Window>,
-    /// Days without a session.
-    pub holidays: BTreeSet<Date>,
-    /// First day that the rule is known to hold for.
-    pub valid_from: Option<Date>,
+    /// Days of the config.
+    pub days: DayRule,
+    /// The calendar, where one is named.
+    pub calendar: Option<Calendar>,
 }
 
 impl SessionRule {
@@ -43,85 +84,66 @@ impl SessionRule {
         SessionRule {
             time_zone: "UTC".into(),
             windows: Vec::new(),
-            holidays: BTreeSet::new(),
-            valid_from: None,
+            days: DayRule::default(),
+            calendar: None,
         }
     }
+
+    fn is_open(&self, day: Date) -> Result<bool, String> {
+        let calendar = self.calendar.as_ref();
+        self.days.is_open(day, || calendar.map_or(Ok(false), |calendar| calendar.is_holiday(day)))
+    }
+}
+
+/// The `sessions` of an instrument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionsGiven {
+    /// Hours; `None` where they are left to a product's rules.
+    pub hours: Option<SessionRule>,
+    /// Days of the config.
+    pub days: DayRule,
 }
 
 const fn hm(hour: i64, minute: i64) -> i64 {
     (hour * 60 + minute) * 60
 }
 
-/// Names of the presets.
-pub const PRESETS: [&str; 3] = ["always", "taifex_index", "twse"];
-
-/// A preset: continuous trading only, as in force today.
-fn preset(name: &str) -> Option<SessionRule> {
-    let day = |open_s, close_s| Window { open_s, close_s, trading_day_next: false };
-    let (windows, valid_from) = match name {
-        "always" => return Some(SessionRule::always()),
-        "taifex_index" => {
-            let night = Window { open_s: hm(15, 0), close_s: hm(29, 0), trading_day_next: true };
-            (vec![day(hm(8, 45), hm(13, 45)), night], Date::constant(2018, 11, 13))
-        }
-        // The closing call from 13:25 is an auction; the engine trades continuously only.
-        "twse" => (vec![day(hm(9, 0), hm(13, 25))], Date::constant(2020, 3, 23)),
-        _ => return None,
-    };
-    Some(SessionRule {
-        time_zone: "Asia/Taipei".into(),
-        windows,
-        holidays: BTreeSet::new(),
-        valid_from: Some(valid_from),
-    })
-}
-
-/// Reads `sessions`: a preset's name, or a map.
-pub fn read(at: &Cursor<'_>) -> Option<SessionRule> {
+/// Reads `sessions`: `always`, or a map. Only those of a product may leave hours out.
+pub fn read(at: &Cursor<'_>, is_product: bool) -> Option<SessionsGiven> {
     if let super::tree::Value::Scalar { .. } = at.node.value {
-        return read_preset(at);
+        let hours = at.choice(&[("always", SessionRule::always())])?;
+        return Some(SessionsGiven { hours: Some(hours), days: DayRule::default() });
     }
     let map = at.map()?;
-    let named = map.get("preset");
     let zone = map.get("time_zone");
     let list = map.get("list");
-    let holidays = map.get("holidays").map_or(Some(BTreeSet::new()), |at| read_holidays(&at));
-    let rule = match (named, list) {
-        (Some(named), None) => {
+    let days = |key| map.get(key).map_or(Some(BTreeSet::new()), |at| read_days(&at));
+    let (holidays, extra_days) = (days("holidays"), days("extra_days"));
+    let calendar = map
+        .get("calendar")
+        .map_or(Some(None), |at| calendar::load(&at.name()?, Path::new(""), &at).map(Some));
+    let hours = match list {
+        Some(list) => read_windows(&map, zone.as_ref(), &list).map(Some),
+        None if is_product => {
             if let Some(zone) = zone {
-                zone.fault("a preset brings its own time zone", "remove this line");
+                zone.fault("the rules bring their own time zone", "remove this line");
             }
-            read_preset(&named)
+            Some(None)
         }
-        (None, Some(list)) => read_windows(&map, zone.as_ref(), &list),
-        (Some(_), Some(list)) => {
-            list.fault("`preset` and `list` exclude each other", "keep one of them");
-            None
-        }
-        (None, None) => {
-            map.fault("needs a `list` of windows, or a `preset`", "");
+        None => {
+            map.fault("needs a `list` of windows", "");
             None
         }
     };
     map.finish();
-    Some(SessionRule { holidays: holidays?, ..rule? })
+    let days = DayRule { holidays: holidays?, extra_days: extra_days? };
+    let (hours, calendar) = (hours?, calendar?);
+    let hours = hours.map(|rule| SessionRule { days: days.clone(), calendar, ..rule });
+    Some(SessionsGiven { hours, days })
 }
 
-fn read_preset(at: &Cursor<'_>) -> Option<SessionRule> {
-    let choices: Vec<(&str, &str)> = PRESETS.iter().map(|name| (*name, *name)).collect();
-    preset(at.choice(&choices)?)
-}
-
-fn read_holidays(at: &Cursor<'_>) -> Option<BTreeSet<Date>> {
-    let days = at.list()?;
-    let read = |day: &Cursor<'_>| {
-        let text = day.text()?;
-        day.take(
-            text.parse::<Date>().map_err(|_| format!("`{text}` is not a date such as 2026-04-08")),
-        )
-    };
-    days.iter().map(read).collect()
+fn read_days(at: &Cursor<'_>) -> Option<BTreeSet<Date>> {
+    at.list()?.iter().map(crate::rules::file::date).collect()
 }
 
 fn read_windows(
@@ -152,12 +174,7 @@ fn read_windows(
         list.fault("two windows overlap", "a session must close before the next one opens");
         return None;
     }
-    Some(SessionRule {
-        time_zone: time_zone?,
-        windows,
-        holidays: BTreeSet::new(),
-        valid_from: None,
-    })
+    Some(SessionRule { time_zone: time_zone?, windows, ..SessionRule::always() })
 }
 
 fn read_window(at: &Cursor<'_>) -> Option<Window> {
@@ -168,8 +185,14 @@ fn read_window(at: &Cursor<'_>) -> Option<Window> {
     let next = map
         .get("trading_day")
         .map_or(Some(false), |at| at.choice(&[("same", false), ("next", true)]));
+    let phase = map.get("phase").map_or(Some(Phase::Continuous), |at| {
+        at.choice(&[("continuous", Phase::Continuous), ("auction", Phase::Auction)])
+    });
+    let frozen = map.get("frozen").map_or(Some(0), |at| at.duration(0..=WAIT_NS_MAX));
+    let print_at = map.get("print_within");
+    let print = print_at.as_ref().map_or(Some(None), |at| at.duration(0..=WAIT_NS_MAX).map(Some));
     map.finish();
-    let (open_s, close_s) = (open?, close?);
+    let (open_s, close_s, phase) = (open?, close?, phase?);
     if open_s >= 86_400 {
         at.fault("a session opens on its own day", "take `+1` off `open`");
         return None;
@@ -181,7 +204,22 @@ fn read_window(at: &Cursor<'_>) -> Option<Window> {
         );
         return None;
     }
-    Some(Window { open_s, close_s, trading_day_next: next? })
+    if let (Some(at), Phase::Continuous) = (print_at, phase) {
+        at.fault("only an auction prints", "add `phase: auction`, or remove this");
+        return None;
+    }
+    let print_within_ns = match phase {
+        Phase::Auction => print?.unwrap_or(PRINT_WITHIN_NS),
+        Phase::Continuous => 0,
+    };
+    Some(Window {
+        open_s,
+        close_s,
+        trading_day_next: next?,
+        phase,
+        frozen_ns: frozen?,
+        print_within_ns,
+    })
 }
 
 /// A clock time `HH:MM` or `HH:MM:SS`, with `+1` for the next day, in seconds after midnight.
@@ -234,70 +272,122 @@ pub fn resolve(rule: &SessionRule, from_ns: i64, to_ns: i64) -> Result<Vec<Sessi
         return Ok(Vec::new());
     }
     let zone = TimeZone::get(&rule.time_zone).map_err(|error| error.to_string())?;
-    let local = |ns: i64| -> Result<Date, String> {
-        let at = Timestamp::from_nanosecond(i128::from(ns)).map_err(|error| error.to_string())?;
-        Ok(zone.to_datetime(at).date())
-    };
-    let (first, last) = (local(from_ns)?, local(to_ns)?);
-    if let Some(valid_from) = rule.valid_from.filter(|valid_from| first < *valid_from) {
-        return Err(format!(
-            "these sessions are known from {valid_from} on; no rule covers {first}"
-        ));
-    }
+    let (first, last) = (local_date(&zone, from_ns)?, local_date(&zone, to_ns)?);
+    let last_own = local_date(&zone, to_ns - 1)?;
     let shift =
         |day: Date, days: i64| day.checked_add(days.days()).map_err(|error| error.to_string());
     let (mut day, end) = (shift(first, -1)?, shift(last, 1)?);
-    let mut sessions = Vec::new();
+    let mut hours = Vec::new();
     while day <= end {
-        if is_open(rule, day) {
-            for window in &rule.windows {
-                sessions.push(session(rule, &zone, day, window)?);
+        // A calendar must know the run's own days; of those beside them, whether they are there is enough.
+        let is_beside = day < first || day > last_own;
+        match rule.is_open(day) {
+            Ok(true) => {
+                for window in &rule.windows {
+                    match open(rule, &zone, day, window) {
+                        Err(_) if is_beside => {}
+                        found => hours.push(found?),
+                    }
+                }
             }
+            Err(text) if !is_beside => return Err(text),
+            _ => {}
         }
         day = shift(day, 1)?;
     }
-    sessions.sort_by_key(|session| session.open_ns);
-    if let Some(pair) = sessions.windows(2).find(|pair| pair[0].close_ns > pair[1].open_ns) {
+    hours.sort_by_key(|hours| hours.open_ns);
+    if let Some(pair) = hours.windows(2).find(|pair| pair[0].end_ns > pair[1].open_ns) {
         let at = scalar::instant_text(pair[1].open_ns);
         return Err(format!("two sessions overlap at {at}"));
     }
-    if sessions.is_empty() {
+    if hours.is_empty() {
         return Err(format!("no session opens between {first} and {last}"));
     }
-    Ok(sessions)
+    Ok(close_up(&hours))
 }
 
-fn session(
-    rule: &SessionRule,
-    zone: &TimeZone,
-    day: Date,
-    window: &Window,
-) -> Result<Session, String> {
-    let instant = |seconds: i64| -> Result<i64, String> {
-        let midnight = day.at(0, 0, 0, 0);
-        let at =
-            midnight.checked_add(SignedDuration::from_secs(seconds)).map_err(|e| e.to_string())?;
-        let at = zone.to_ambiguous_timestamp(at).compatible().map_err(|e| e.to_string())?;
-        scalar::instant_ns(at).ok_or_else(|| format!("{day} lies beyond the years that fit"))
-    };
+/// A window on one day.
+fn open(rule: &SessionRule, zone: &TimeZone, day: Date, window: &Window) -> Result<Hours, String> {
     let mut trading_day = day;
     if window.trading_day_next {
         loop {
             trading_day = trading_day.tomorrow().map_err(|error| error.to_string())?;
-            if is_open(rule, trading_day) {
+            if rule.is_open(trading_day)? {
                 break;
             }
         }
     }
-    Ok(Session::continuous(
-        instant(window.open_s)?,
-        instant(window.close_s)?,
-        day_number(trading_day),
-    ))
+    Ok(Hours {
+        open_ns: local_ns(zone, day, window.open_s)?,
+        end_ns: local_ns(zone, day, window.close_s)?,
+        trading_day: day_number(trading_day),
+        phase: window.phase,
+        frozen_ns: window.frozen_ns,
+        print_within_ns: window.print_within_ns,
+    })
 }
 
-fn is_open(rule: &SessionRule, day: Date) -> bool {
-    !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !rule.holidays.contains(&day)
+/// When a session is, before it is known what comes after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// First instant, ns.
+    pub open_ns: i64,
+    /// Close, or match of an auction, ns.
+    pub end_ns: i64,
+    /// Trading day, yyyymmdd.
+    pub trading_day: u32,
+    /// How orders meet.
+    pub phase: Phase,
+    /// Orders are neither amended nor cancelled for so long before the end, ns.
+    pub frozen_ns: i64,
+    /// An auction's print is stamped within this after its match, ns.
+    pub print_within_ns: i64,
+}
+
+/// Sessions of these hours, which are sorted. An auction closes at its match where the next session opens at once, else when it
+/// must have printed, or the next session opens.
+pub fn close_up(hours: &[Hours]) -> Vec<Session> {
+    let session = |(index, hours_now): (usize, &Hours)| {
+        let Hours { open_ns, end_ns, trading_day, .. } = *hours_now;
+        let next_ns = hours.get(index + 1).map_or(i64::MAX, |next| next.open_ns);
+        let mut session = match hours_now.phase {
+            Phase::Continuous => Session::continuous(open_ns, end_ns, trading_day),
+            Phase::Auction => {
+                let is_followed = next_ns == end_ns;
+                let until_ns = end_ns + hours_now.print_within_ns;
+                // What the next session prints is not the auction's, unless it follows at once.
+                let until_ns = if is_followed { until_ns } else { until_ns.min(next_ns) };
+                Session::auction(open_ns, end_ns, until_ns, is_followed, trading_day)
+            }
+        };
+        session.frozen_from_ns = if hours_now.frozen_ns == 0 {
+            session.frozen_from_ns
+        } else {
+            (end_ns - hours_now.frozen_ns).max(open_ns)
+        };
+        session
+    };
+    hours.iter().enumerate().map(session).collect()
+}
+
+/// The day of an instant on a clock.
+///
+/// # Errors
+/// The instant lies beyond the years that fit.
+pub fn local_date(zone: &TimeZone, ns: i64) -> Result<Date, String> {
+    let at = Timestamp::from_nanosecond(i128::from(ns)).map_err(|error| error.to_string())?;
+    Ok(zone.to_datetime(at).date())
+}
+
+/// The instant of a clock time, seconds after midnight of a day.
+///
+/// # Errors
+/// It lies beyond the years that fit.
+pub fn local_ns(zone: &TimeZone, day: Date, seconds: i64) -> Result<i64, String> {
+    let at = day.at(0, 0, 0, 0).checked_add(SignedDuration::from_secs(seconds));
+    let at = at.map_err(|error| error.to_string())?;
+    let at = zone.to_ambiguous_timestamp(at).compatible().map_err(|error| error.to_string())?;
+    scalar::instant_ns(at).ok_or_else(|| format!("{day} lies beyond the years that fit"))
 }
 
 /// A date as the decimal number yyyymmdd.
@@ -316,9 +406,31 @@ mod tests {
         scalar::instant_ns(text.parse().unwrap()).unwrap()
     }
 
+    fn window(open_s: i64, close_s: i64, trading_day_next: bool) -> Window {
+        Window {
+            open_s,
+            close_s,
+            trading_day_next,
+            phase: Phase::Continuous,
+            frozen_ns: 0,
+            print_within_ns: 0,
+        }
+    }
+
+    /// A day, and a night that belongs to the next one.
+    fn taipei() -> SessionRule {
+        let day = window(hm(8, 45), hm(13, 45), false);
+        let night = window(hm(15, 0), hm(29, 0), true);
+        SessionRule {
+            time_zone: "Asia/Taipei".into(),
+            windows: vec![day, night],
+            ..SessionRule::always()
+        }
+    }
+
     #[test]
     fn a_friday_night_belongs_to_monday() {
-        let rule = preset("taifex_index").unwrap();
+        let rule = taipei();
         let found =
             resolve(&rule, ns("2026-04-10T00:00:00+08:00"), ns("2026-04-11T00:00:00+08:00"))
                 .unwrap();
@@ -330,34 +442,53 @@ mod tests {
 
     #[test]
     fn holidays_have_no_session_and_push_the_night_on() {
-        let mut rule = preset("taifex_index").unwrap();
-        rule.holidays.insert(Date::constant(2026, 4, 13));
-        let found =
-            resolve(&rule, ns("2026-04-10T16:00:00+08:00"), ns("2026-04-10T17:00:00+08:00"))
-                .unwrap();
+        let mut rule = taipei();
+        rule.days.holidays.insert(Date::constant(2026, 4, 13));
+        let span = (ns("2026-04-10T16:00:00+08:00"), ns("2026-04-10T17:00:00+08:00"));
+        let found = resolve(&rule, span.0, span.1).unwrap();
         assert_eq!(found.last().unwrap().trading_day, 20260414);
+        rule.days.extra_days.insert(Date::constant(2026, 4, 11)); // a working Saturday
+        let found = resolve(&rule, span.0, span.1).unwrap();
+        let open = |day: u32| found.iter().filter(|s| s.trading_day == day).count();
+        assert_eq!((open(20260411), open(20260414)), (2, 1));
     }
 
     #[test]
-    fn days_before_the_rule_and_empty_spans_are_refused() {
-        let rule = preset("twse").unwrap();
-        let early = resolve(&rule, ns("2020-01-02T00:00:00Z"), ns("2020-01-03T00:00:00Z"));
-        assert!(early.unwrap_err().contains("no rule covers 2020-01-02"));
-        let mut rule = preset("twse").unwrap();
-        rule.holidays.extend([20, 21, 22].map(|d| Date::constant(2026, 4, d)));
+    fn empty_spans_are_refused() {
+        let mut rule = taipei();
+        rule.days.holidays.extend([20, 21, 22].map(|d| Date::constant(2026, 4, d)));
         let none = resolve(&rule, ns("2026-04-21T00:00:00Z"), ns("2026-04-21T01:00:00Z"));
         assert!(none.unwrap_err().contains("no session opens"));
+    }
+
+    #[test]
+    fn an_auction_closes_at_its_match_only_where_the_next_session_opens_at_once() {
+        let hours = |open_ns, end_ns, phase| Hours {
+            open_ns,
+            end_ns,
+            trading_day: 20260408,
+            phase,
+            frozen_ns: 0,
+            print_within_ns: 60,
+        };
+        let found = close_up(&[
+            hours(0, 100, Phase::Auction),
+            hours(100, 200, Phase::Continuous),
+            Hours { frozen_ns: 20, ..hours(200, 300, Phase::Auction) },
+            hours(340, 400, Phase::Auction),
+        ]);
+        let ends: Vec<_> =
+            found.iter().map(|s| (s.match_ns, s.print_until_ns, s.close_ns)).collect();
+        assert_eq!(ends, [(100, 160, 100), (200, 200, 200), (300, 340, 340), (400, 460, 460)]);
+        assert_eq!(found[0].frozen_from_ns, 100);
+        assert_eq!(found[2].frozen_from_ns, 280);
     }
 
     #[test]
     fn sessions_are_sorted_and_disjoint_over_a_clock_change() {
         let rule = SessionRule {
             time_zone: "America/New_York".into(),
-            windows: vec![Window {
-                open_s: hm(9, 30),
-                close_s: hm(16, 0),
-                trading_day_next: false,
-            }],
+            windows: vec![window(hm(9, 30), hm(16, 0), false)],
             ..SessionRule::always()
         };
         let found = resolve(&rule, ns("2026-03-05T00:00:00Z"), ns("2026-03-12T00:00:00Z")).unwrap();

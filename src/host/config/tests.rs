@@ -21,7 +21,7 @@ instruments:
     exchange: TWSE
     ladder: [["0", "0.01"], ["50", 0.05]]
     multiplier: 1000
-    sessions: twse
+    sessions: { time_zone: Asia/Taipei, list: [{ open: "09:00", close: "13:25" }] }
   - symbol: TXFD6
     tick: 1
     multiplier: "200"
@@ -104,7 +104,7 @@ instruments:
     tick: 0
     multiplyer: 200
     multiplier: 200
-    sessions: taifex_index
+    sessions: always
   - symbol: TXFD6
     tick: 0.0000001
     multiplier: 1e3
@@ -283,14 +283,16 @@ fn the_schema_knows_the_keys_that_the_reader_reads() {
 version: 1
 name: x
 data: { parquet: {}, clickhouse: {}, synth: {} }
+rules: {}
+references: { file: none.csv, clickhouse: {} }
 instruments: [{ sessions: { list: [{}] }, price_limits: {}, fees: [{}] }]
 capacity: {}
 latency: LEGS
-exchange: { queue: { join: {}, advance: {} }, netting: {}, taken: {}, auction: {}, beyond: {}, slippage: { linear: {}, square_root: {} } }
+exchange: { queue: { join: {}, advance: {} }, netting: {}, auction: {}, taken: {}, beyond: {}, slippage: { linear: {}, square_root: {} } }
 strategies: [{ params: {} }]
 output: { clickhouse: {} }
 "#;
-    let lanes = "lanes: [{ latency: LEGS, capacity: {}, exchange: {queue: {join: {}, advance: {}}, netting: {}, taken: {}, auction: {}, beyond: {}, \
+    let lanes = "lanes: [{ latency: LEGS, capacity: {}, exchange: {queue: {join: {}, advance: {}}, netting: {}, auction: {}, taken: {}, beyond: {}, \
          slippage: {linear: {}, square_root: {}}}, strategies: [{}] }]\ninstruments_file: none.yaml\n";
     let mut read = BTreeSet::new();
     let plain = "uniform: {}, normal: {}, lognormal: {}";
@@ -311,10 +313,10 @@ output: { clickhouse: {} }
     let document = schema::document();
     let mut described = BTreeSet::new();
     schema_paths(&document, &document, "", &mut described);
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| -> Vec<String> {
-        a.difference(b).cloned().collect()
-    };
-    assert_eq!((only(&read, &described), only(&described, &read)), (vec![], vec![]));
+    let unread: Vec<_> = described.difference(&read).collect();
+    let undescribed: Vec<_> = read.difference(&described).collect();
+    assert!(unread.is_empty(), "the schema has keys that nobody reads: {unread:?}");
+    assert!(undescribed.is_empty(), "the schema does not have: {undescribed:?}");
 }
 
 #[test]
@@ -322,9 +324,12 @@ fn the_examples_are_valid() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     // The recordings are not part of the project; any file stands in for them here.
     let recording = format!("data.parquet.files=[{}]", root.join("Cargo.toml").display());
-    for (name, sets) in
-        [("demo", vec![]), ("txf", vec![recording.clone()]), ("txf-clickhouse", vec![])]
-    {
+    for (name, sets) in [
+        ("demo", vec![]),
+        ("txf", vec![recording.clone()]),
+        ("twse", vec![recording.clone()]),
+        ("txf-clickhouse", vec![]),
+    ] {
         let options = LoadOptions { sets, ..LoadOptions::default() };
         let config = load(&root.join(format!("configs/{name}.yaml")), &options);
         let config = config.unwrap_or_else(|faults| panic!("{faults}"));
@@ -333,7 +338,8 @@ fn the_examples_are_valid() {
     let options = LoadOptions { sets: vec![recording], ..LoadOptions::default() };
     let config = load(&root.join("configs/txf.yaml"), &options).unwrap();
     assert_eq!(config.lanes.len(), 2);
-    assert_eq!(config.instruments[0].instrument.sessions.len(), 8);
+    // The end of a night, then two days of two auctions, a day and a night.
+    assert_eq!(config.instruments[0].instrument.sessions.len(), 9);
 }
 
 /// A config whose latency is these words, in a directory of its own with the files that they name.

@@ -140,7 +140,7 @@ pub fn explain(question: &Question<'_>) -> Result<Life, ExplainError> {
     let unknown = || ExplainError::Unknown(format!("order {} left no row", question.order_id));
     let order = witness.order.ok_or_else(unknown)?;
     let instrument = &config.instruments[order.instrument as usize];
-    let zone_name = instrument.sessions.time_zone.clone();
+    let zone_name = instrument.time_zone.clone();
     Ok(Life {
         dir: question.dir.display().to_string(),
         run_id: results.text("run_id").into(),

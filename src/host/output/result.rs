@@ -5,6 +5,7 @@
 use super::metrics::{self, Ratios};
 use crate::config::Config;
 use crate::provenance;
+use crate::rules::RulesNote;
 use btcore::engine::LaneSummary;
 use btcore::feed::FeedStats;
 use btcore::recorder::DayRow;
@@ -31,6 +32,8 @@ pub struct RunResult {
     pub from_ns: i64,
     /// First instant after the span, ns.
     pub to_ns: i64,
+    /// What is to say about the rules that it went by.
+    pub rules: Option<RulesNote>,
     /// One for each instrument.
     pub feed: Vec<(String, FeedStats)>,
     /// Rows that the sources left out, by reason, before the feed saw them.
@@ -93,6 +96,7 @@ impl RunResult {
             run_id: provenance::run_id(&config_hash, &data.hash, &build_id),
             from_ns: config.data.from_ns,
             to_ns: config.data.to_ns,
+            rules: config.rules.clone(),
             feed: data.feed,
             source_skipped: data.source_skipped,
             lanes,

@@ -8,6 +8,7 @@ use super::result::{LaneResult, RunResult, feed_counts};
 use crate::config::effective::sorted;
 use crate::config::scalar::{decimal_text, instant_text};
 use crate::provenance::hex;
+use crate::rules::RulesNote;
 use btcore::recorder::DayRow;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +27,7 @@ pub fn document(run: &RunResult) -> Value {
         "build_id": hex(&run.build_id),
         "config": run.effective,
         "data": data(run),
+        "rules": run.rules.as_ref().map(rules),
         "lanes": run.lanes.iter().map(lane).collect::<Vec<_>>(),
     }))
 }
@@ -53,6 +55,14 @@ fn data(run: &RunResult) -> Value {
         "to": instant_text(run.to_ns),
         "symbols": symbols,
         "source_skipped": run.source_skipped,
+    })
+}
+
+fn rules(note: &RulesNote) -> Value {
+    json!({
+        "name": note.name,
+        "warnings": note.warnings,
+        "limit_days_without_reference": note.limit_days_without_reference,
     })
 }
 

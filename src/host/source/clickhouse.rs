@@ -193,6 +193,58 @@ pub fn open(
     Ok(streams)
 }
 
+/// Reads a small table with the columns `symbol` and `trading_day` (a date, or yyyymmdd) as lines of text: the values of
+/// `columns`, tabs between them, empty for a column that is not there. `places` says where each of them is among those that
+/// are found, and refuses a table that lacks what it must have.
+///
+/// # Errors
+/// The server is dead or refuses, or the table is refused.
+pub fn read_texts(
+    conn: &ClickHouseConn,
+    columns: &[&str],
+    places: impl Fn(&[&str]) -> Result<Vec<Option<usize>>, String>,
+    symbols: &[String],
+    days: (u32, u32),
+) -> Result<Vec<String>, SourceError> {
+    let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
+    for name in [&conn.database, &conn.table] {
+        if !is_plain(name) {
+            return Err(fail(format!("`{name}` cannot be a name: letters, digits and _ only")));
+        }
+    }
+    let client = conn.client(BLOCK_ROWS_MAX);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| fail(e.to_string()))?;
+    let found = within(conn.connect_timeout, found_columns(&client, conn));
+    let found = runtime.block_on(found).map_err(fail)?;
+    if found.is_empty() {
+        return Err(fail("there is no such table, or this user may not see it".into()));
+    }
+    let names: Vec<&str> = found.iter().map(String::as_str).collect();
+    let places = places(&names).map_err(fail)?;
+    // Only names that the caller knows stand in the query, never those that the server told.
+    let value = |(name, place): (&&str, &Option<usize>)| match place {
+        Some(_) => format!("ifNull(toString(`{name}`), '')"),
+        None => "''".into(),
+    };
+    let values: Vec<String> = columns.iter().zip(&places).map(value).collect();
+    let sql = format!(
+        "SELECT concat({}) FROM {{database:Identifier}}.{{table:Identifier}} \
+         WHERE symbol IN {{symbols:Array(String)}} \
+         AND replaceAll(toString(trading_day), '-', '') >= {{first:String}} \
+         AND replaceAll(toString(trading_day), '-', '') <= {{last:String}} ORDER BY symbol, trading_day",
+        values.join(", '\\t', ")
+    );
+    let query = client
+        .query(&sql)
+        .param("database", &conn.database)
+        .param("table", &conn.table)
+        .param("symbols", symbols)
+        .param("first", days.0.to_string())
+        .param("last", days.1.to_string());
+    runtime.block_on(within(conn.receive_timeout, query.fetch_all::<String>())).map_err(fail)
+}
+
 fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.len() <= 128 && name.chars().all(plain)

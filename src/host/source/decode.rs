@@ -141,6 +141,10 @@ impl Columns {
         if !(config.from_ns..config.to_ns).contains(&event.ts_exch_ns) {
             return Ok(false);
         }
+        if event.ts_exch_ns >= config.expired_ns {
+            let detail = "the row lies behind the contract's last trading day".to_owned();
+            return Err(bad("after the last trading day", "exch_ts", detail));
+        }
         event.instrument = config.instrument;
         present(&self.kind, row, "type")?;
         let seq = int(&self.seq, row, "seq_no")?;

@@ -56,6 +56,26 @@ impl FlatRows<'_> {
         self.fault(column, format!("row {}: {message}", self.row_first + row))
     }
 
+    /// Names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        self.batch.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// A column as texts that say exactly what it holds: floats are refused.
+    ///
+    /// # Errors
+    /// It is not there, or holds floats or what is no plain value.
+    pub fn exact_text(&self, column: &'static str) -> Result<TextColumn, SourceError> {
+        let held = self.batch.column_by_name(column).map(|array| array.data_type().clone());
+        if held.is_some_and(|held| held.is_floating()) {
+            return Err(self.fault(
+                column,
+                "holds floats; prices are exact: texts, decimals, or integers at 1e-6",
+            ));
+        }
+        Ok(TextColumn(self.text(column)?))
+    }
+
     /// Whether the table has such a column.
     pub fn has(&self, column: &str) -> bool {
         self.batch.column_by_name(column).is_some()
@@ -90,6 +110,17 @@ impl FlatRows<'_> {
     /// It is not there, or holds something else.
     pub fn text(&self, column: &'static str) -> Result<StringArray, SourceError> {
         Ok(self.cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
+    }
+}
+
+/// A column of texts.
+#[derive(Clone, Debug)]
+pub struct TextColumn(StringArray);
+
+impl TextColumn {
+    /// The text of a row, empty where there is none.
+    pub fn get(&self, row: usize) -> String {
+        if self.0.is_valid(row) { self.0.value(row).to_owned() } else { String::new() }
     }
 }
 

@@ -86,6 +86,8 @@ pub struct DecodeConfig {
     pub from_ns: i64,
     /// First instant after the last, ns.
     pub to_ns: i64,
+    /// First instant after the contract's last trading day, ns; `i64::MAX` where it has none.
+    pub expired_ns: i64,
     /// Stamps lie on this grid after rounding, ns; 1 for exact stamps.
     pub ts_grid_ns: i64,
     /// Skip and count rows that cannot be read.
@@ -179,6 +181,7 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
             negative_prices: spec.instrument.negative_prices,
             from_ns: data.from_ns,
             to_ns: data.to_ns,
+            expired_ns: spec.expired_ns,
             ts_grid_ns: data.ts_grid_ns,
             malformed_skip: data.malformed_skip,
             chunk_rows: data.chunk_rows,

@@ -63,7 +63,8 @@ fn config(scratch: &Scratch, rows: &[Raw]) -> PathBuf {
     let path = scratch.0.join("run.yaml");
     let text = "version: 1\nname: shadows\ndata: { parquet: { files: [rows.parquet] }, from: 2026-04-08, to: \
                 2026-04-08, duplicates: keep }\ninstruments: [{ symbol: TXF, exchange: TAIFEX, tick: 1, multiplier: \
-                1, sessions: taifex_index }]\ncapital: 1000\nlatency: { feed: 0, submit: 0, amend: 0, cancel: 0, \
+                1, sessions: { time_zone: Asia/Taipei, list: [{ open: \"08:45\", close: \"13:45\" }, { open: \"15:00\", \
+                close: \"05:00+1\", trading_day: next }] } }]\ncapital: 1000\nlatency: { feed: 0, submit: 0, amend: 0, cancel: 0, \
                 response: 0 }\nstrategies: [{ name: maker, path: \"builtin:market_maker\" }]\n";
     std::fs::write(&path, text).expect("the config can be written");
     path

@@ -98,6 +98,35 @@ fn the_demo_writes_results_and_tells_them() {
 }
 
 #[test]
+fn what_is_not_sure_about_the_rules_is_told_by_validate_run_and_the_summary() {
+    let scratch = Scratch::new("rules");
+    let rules = ["--set", "rules=taiwan", "--set", "instruments=[{symbol: TXFD6, product: TXF}]"];
+    let out = scratch.at("d");
+    let short = ["--set", "data.to=2026-04-08T09:15:00+08:00"];
+    let more: Vec<&str> = short.iter().chain(&rules).copied().collect();
+    let (status, ran) = code(&demo(&out, &more));
+    assert_eq!(status, Some(0), "{ran}");
+    let mut args = vec!["validate", "--config", "configs/demo.yaml"];
+    args.extend(&more);
+    let (status, validated) = code(&args);
+    assert_eq!(status, Some(0), "{validated}");
+    let told: Vec<&str> = ran.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    assert_eq!(
+        told,
+        validated.lines().filter_map(|line| line.strip_prefix("warning: ")).collect::<Vec<_>>()
+    );
+    assert!(
+        told.iter().any(|text| text.contains("product `TXF`: its first day is unknown")),
+        "{ran}"
+    );
+    let text = fs::read_to_string(scratch.0.join("d/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(summary["rules"]["warnings"], serde_json::json!(told));
+    assert_eq!(summary["rules"]["limit_days_without_reference"]["TXFD6"], 1);
+    assert!(summary["lanes"][0]["limits_unknown"].as_u64() > Some(0), "{text}");
+}
+
+#[test]
 fn equal_runs_give_equal_bytes_whatever_the_chunks() {
     let scratch = Scratch::new("equal");
     let short = ["--set", "data.to=2026-04-08T09:15:00+08:00"];

@@ -52,7 +52,7 @@ fn config(source: &str, lanes: &[(&str, &str)]) -> String {
     format!(
         "version: 1\nname: recorded\ndata:\n{source}  from: 2026-04-08\n  to: 2026-04-08\n  ts_grid_ns: \
          1000000\ninstruments:\n  - symbol: TXFD6\n    exchange: TAIFEX\n    tick: 1\n    multiplier: 200\n    \
-         sessions: taifex_index\n    fees: [{{ name: commission, per_lot: \"20\" }}]\nlanes:\n{lanes}"
+         {DAY_AND_NIGHT}\n    fees: [{{ name: commission, per_lot: \"20\" }}]\nlanes:\n{lanes}"
     )
 }
 
@@ -180,7 +180,7 @@ fn import(url: &str, dir: &Path) {
 fn memory_does_not_grow_on_a_tape_ten_times_as_long() {
     let scratch = Scratch::new("synthetic-memory");
     let synth = "  synth: { preset: txf, seed: 3 }\n";
-    let config = config(synth, &[("near", "1ms")]).replace("sessions: taifex_index", DAY_SESSION);
+    let config = config(synth, &[("near", "1ms")]).replace(DAY_AND_NIGHT, DAY_SESSION);
     // The shorter one is long enough to fill every slab and row group once.
     let (short, one) = run(&scratch, &config, ["2026-04-06", "2026-04-07"], 65_536);
     let (long, ten) = run(&scratch, &config, ["2026-04-06", "2026-05-01"], 65_536);
@@ -192,6 +192,8 @@ fn memory_does_not_grow_on_a_tape_ten_times_as_long() {
     assert!(ten < (128 << 10) + (20 << 10), "{ten} KiB is more than 128 MiB beside the window");
 }
 
+const DAY_AND_NIGHT: &str = "sessions: { time_zone: Asia/Taipei, list: [{ open: \"08:45\", close: \"13:45\" }, \
+                             { open: \"15:00\", close: \"05:00+1\", trading_day: next }] }";
 const DAY_SESSION: &str =
     "sessions: { time_zone: Asia/Taipei, list: [{ open: \"08:45\", close: \"13:45\" }] }";
 

@@ -8,6 +8,8 @@ mod source_support;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
+use bt_host::config::fault::{Faults, SourceText};
+use bt_host::config::{Config, LoadOptions, parse};
 use bt_host::source::{
     Chunk, ClickHouseConn, DecodeConfig, RowSource, Secret, SourceError, clickhouse, parquet,
 };
@@ -97,6 +99,57 @@ fn open_one(
     let mut streams = clickhouse::open(conn, std::slice::from_ref(config))?;
     assert_eq!(streams.len(), 1);
     Ok(streams.remove(0))
+}
+
+/// A config of a future whose references come from a table.
+fn with_references(url: &str, table: &str) -> Result<Config, Faults> {
+    let text = format!(
+        "version: 1\nname: refs\ndata: {{ synth: {{}}, from: 2026-04-08, to: 2026-04-09, time_zone: Asia/Taipei }}\n\
+         rules: taiwan\nreferences: {{ clickhouse: {{ url: \"{url}\", database: refs, table: {table} }} }}\n\
+         instruments: [{{ symbol: TXFD6, product: TXF }}]\ncapital: 1\n\
+         latency: {{ feed: 0, submit: 0, amend: 0, cancel: 0, response: 0 }}\n\
+         strategies: [{{ name: m, path: \"builtin:market_maker\" }}]\n"
+    );
+    let source = SourceText { name: "refs.yaml".into(), text };
+    parse(source, Path::new(""), &LoadOptions::default()).0
+}
+
+#[test]
+fn references_come_from_a_table_too() {
+    let Some(url) = front() else { return };
+    execute(url, "CREATE DATABASE refs");
+    for (table, day) in [("dated", "Date"), ("numbered", "UInt32")] {
+        execute(
+            url,
+            &format!(
+                "CREATE TABLE refs.{table} (symbol String, trading_day {day}, reference Decimal(18, 2), \
+                 limit_up_scaled Nullable(Int64), note String) ENGINE = MergeTree ORDER BY symbol"
+            ),
+        );
+        let day =
+            |text: &str| if day == "Date" { format!("'{text}'") } else { text.replace('-', "") };
+        execute(
+            url,
+            &format!(
+                "INSERT INTO refs.{table} VALUES ('TXFD6', {}, 34567, NULL, ''), ('TXFD6', {}, 1, 36000000000, ''), \
+                 ('TXFD6', {}, 2, 0, 'long ago'), ('OTHER', {}, 3, NULL, '')",
+                day("2026-04-08"),
+                day("2026-04-09"),
+                day("2020-01-02"),
+                day("2026-04-08")
+            ),
+        );
+        let config = with_references(url, table).unwrap_or_else(|faults| panic!("{faults}"));
+        let sessions = &config.instruments[0].instrument.sessions;
+        let limits: Vec<_> =
+            sessions.iter().map(|s| (s.trading_day, s.limit_down, s.limit_up)).collect();
+        assert_eq!(limits[0], (20260408, 31_111_000_000, 38_023_000_000));
+        assert!(limits.contains(&(20260409, i64::MIN, 36_000_000_000)), "{limits:?}");
+        assert_eq!(config.rules.unwrap().limit_days_without_reference["TXFD6"], 1);
+    }
+    let faults = with_references(url, "nowhere").map(|_| ()).unwrap_err().to_string();
+    assert!(faults.contains("references.clickhouse: ClickHouse http://"), "{faults}");
+    assert!(faults.contains("there is no such table"), "{faults}");
 }
 
 #[test]

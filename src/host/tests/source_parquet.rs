@@ -105,6 +105,23 @@ fn sentinels_are_flagged_unless_prices_can_be_negative() {
 }
 
 #[test]
+fn rows_behind_the_last_trading_day_are_named() {
+    let rows = [plain(0), plain(1), plain(2)];
+    let expired = DecodeConfig { expired_ns: T0 + 2 * MS, ..config("TXF") };
+    assert_eq!(round(&rows[..2], &expired).unwrap().0.events.len(), 2);
+    let error = round(&rows, &expired).expect_err("it trades no more").to_string();
+    assert!(
+        error.contains(
+            "row 2, column `exch_ts`: the row lies behind the contract's last trading day"
+        ),
+        "{error}"
+    );
+    let skip = DecodeConfig { malformed_skip: true, ..expired };
+    let (all, stats) = round(&rows, &skip).unwrap();
+    assert_eq!((all.events.len(), stats.skipped["after the last trading day"]), (2, 1));
+}
+
+#[test]
 fn sizes_saturate_where_shown_and_fail_where_traded() {
     let rows = [book(0, &[(99 * PX, 1 << 32)], &[(101 * PX, u32::MAX.into())])];
     let (all, _) = round(&rows, &config("TXF")).unwrap();

@@ -30,7 +30,8 @@ fn rows(dir: &Path, day: &str) -> Vec<Row> {
     let text = format!(
         "version: 1\nname: twin\ndata: {{ parquet: {{ files: [\"{}/taifex_txfd6_{day}.parquet\"] }}, from: {day}, to: {day}, \
          ts_grid_ns: 1000000, duplicates: drop_exact }}\ninstruments: [{{ symbol: TXFD6, exchange: TAIFEX, tick: 1, \
-         multiplier: 200, sessions: taifex_index }}]\ncapital: 1\nlatency: {{ feed: 0, submit: 0, amend: 0, cancel: 0, \
+         multiplier: 200, sessions: {{ time_zone: Asia/Taipei, list: [{{ open: \"08:45\", close: \"13:45\" }}, \
+         {{ open: \"15:00\", close: \"05:00+1\", trading_day: next }}] }} }}]\ncapital: 1\nlatency: {{ feed: 0, submit: 0, amend: 0, cancel: 0, \
          response: 0 }}\nstrategies: [{{ name: m, path: \"builtin:market_maker\" }}]\n",
         dir.display()
     );
