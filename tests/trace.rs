@@ -93,9 +93,9 @@ fn the_life_of_an_order_is_told_row_by_row() {
     let expected = [
         format!("0 SentSubmit - -> - {none}"),
         format!("0 Answered(Accepted, None) - -> - {none}"),
-        format!("0 Joined - -> 8:?/8/4 {none}"),
+        format!("0 Joined - -> 8:?/8/6 {none}"),
         format!("2 ToldReport(1) - -> - {none}"),
-        format!("10 Book 8:?/8/4 -> 6:6/6/6 {none}"),
+        format!("10 Book 8:?/8/6 -> 6:6/6/6 {none}"),
         "20 PrintAt 6:6/6/6 -> 6:6/6/6 lots [0, 0, 0] of [0, 0, 0] netted 2".into(),
         format!("30 PrintAt 6:6/6/6 -> 6:2/2/2 {none}"),
         "40 Book 6:2/2/2 -> 2:2/2/2 lots [0, 0, 0] of [0, 0, 0] netted 4".into(),

@@ -101,11 +101,11 @@ pub struct QueueModel {
 }
 
 impl QueueModel {
-    /// The longest queue that the data allow: all that came up by the next book is ahead, and nobody of it cancels. Before
-    /// that book it is without end.
+    /// The longest queue that the data allow: all that came up by the next book is ahead, and nobody of it cancels. Without
+    /// hindsight it is without end before that book.
     pub const PESSIMISTIC: QueueModel =
         QueueModel { join: Join::NextBook, advance: Advance::RiskAverse };
-    /// A short one: only what was displayed is ahead, half of it before the next book, and cancels are spread evenly where
+    /// A short one: only what was displayed is ahead, a quarter less before the next book, and cancels are spread evenly where
     /// they really come from behind. (With everybody ahead cancelling first, the three would rarely agree.)
     pub const OPTIMISTIC: QueueModel =
         QueueModel { join: Join::Displayed, advance: Advance::ProRata };

@@ -216,7 +216,7 @@ impl Exchange {
     pub fn new(config: &ExchangeConfig, orders_max: usize, instruments: usize) -> Self {
         let venue = || Venue {
             book: Kept::NONE,
-            taken: Default::default(),
+            taken: core::array::from_fn(|_| [Taken::new(), Taken::new()]),
             printed: [Printed::NONE; 2],
             ts_trade_ns: i64::MIN,
             ts_close_ns: UNDEF_TIME,

@@ -130,17 +130,17 @@ impl Queue {
 
     /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows so much at its price that
     /// prints have left `left` of it. Until a later book says what came up and what went in between, the longest queue is
-    /// without end, and of the shortest one half may have left. Out of view the model assumes `unseen`, in parts of
+    /// without end, and of the shortest one a quarter may have left. Out of view the model assumes `unseen`, in parts of
     /// [`LOT`], or [`AHEAD_UNKNOWN`].
     pub fn join(left: LevelState, unseen: i64, ts_book_ns: i64, now_ns: i64) -> Self {
         let shown = if let LevelState::Known(qty) = left { qty } else { 0 };
         let (ahead, is_known) = match left {
             LevelState::Unknown => ([AHEAD_UNKNOWN, unseen, 0], false),
-            _ => ([AHEAD_UNKNOWN, lots(shown), lots(shown) / 2], true),
+            _ => ([AHEAD_UNKNOWN, lots(shown), lots(shown) - lots(shown) / 4], true),
         };
         Queue {
             ahead,
-            withheld: [0, 0, lots(shown) - lots(shown) / 2],
+            withheld: [0, 0, lots(shown) / 4],
             shown,
             is_known,
             is_new: true,
@@ -157,16 +157,15 @@ impl Queue {
     }
 
     /// Takes in, on arrival, what the next book, of `ts_next_ns`, will say: with the prints until then it accounts for
-    /// `qty` lots of others at the price.
+    /// `qty` lots of others at the price. The longest queue is then all of them.
     pub fn foresee(&mut self, rules: &QueueRules, ts_next_ns: i64, qty: u32) {
         let came_up = qty.saturating_sub(self.shown);
         self.is_joining = false;
+        self.ahead[0] = lots(self.shown);
         self.shown = self.shown.saturating_add(came_up);
         for (world, model) in rules.worlds.iter().enumerate() {
             let [now, then, certain] = shares(model.join, self.span_ns(ts_next_ns));
-            if self.ahead[world] != AHEAD_UNKNOWN {
-                self.ahead[world] += part(lots(came_up), now);
-            }
+            self.ahead[world] += part(lots(came_up), now);
             self.withheld[world] += part(lots(came_up), then - now);
             if world == MODEL {
                 self.doubt = part(lots(came_up), then - certain);

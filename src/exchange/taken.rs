@@ -8,7 +8,7 @@ use super::config::Replenish;
 use crate::book::{Book, LevelState};
 use crate::wire::Side;
 use crate::wire::limits::TAKEN_PRICES_MAX;
-use arrayvec::ArrayVec;
+use alloc::vec::Vec;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -32,13 +32,19 @@ impl Entry {
 }
 
 /// The used-up lots of one displayed side of one instrument.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Taken {
-    entries: ArrayVec<Entry, TAKEN_PRICES_MAX>,
+    /// Apart from the venue, so that venues lie close together: most lanes take little.
+    entries: Vec<Entry>,
     forgotten: u64,
 }
 
 impl Taken {
+    /// Nothing taken. Allocates once.
+    pub fn new() -> Self {
+        Taken { entries: Vec::with_capacity(TAKEN_PRICES_MAX), forgotten: 0 }
+    }
+
     /// Nothing taken.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -75,7 +81,7 @@ impl Taken {
             (entry.shown, entry.ts_ns) = (shown, now_ns);
             return;
         }
-        if self.entries.is_full() {
+        if self.entries.len() == TAKEN_PRICES_MAX {
             let mut farthest = 0;
             for index in 1..self.entries.len() {
                 if side.is_better(self.entries[farthest].price, self.entries[index].price) {
@@ -94,7 +100,7 @@ impl Taken {
             return self.clear();
         }
         let now_ns = book.event.ts_exch_ns;
-        self.entries.retain(|entry| match book.state(side, entry.price, depth_max) {
+        self.entries.retain_mut(|entry| match book.state(side, entry.price, depth_max) {
             LevelState::Known(shown) => {
                 let fallen = entry.shown.saturating_sub(shown);
                 entry.taken = entry.left_at(replenish, now_ns).saturating_sub(fallen);

@@ -289,7 +289,10 @@ impl<'a> Stage<'a> {
         let is_book = event.kind == kind::BOOK && event.is_book_valid();
         for shadow in &mut self.live {
             let order = &self.orders[shadow.order];
-            if order.instrument != event.instrument {
+            // A print at a worse price than its own is none of its business.
+            let is_beside =
+                event.kind == kind::TRADE && order.side.is_better(event.trade_price, order.price);
+            if order.instrument != event.instrument || is_beside {
                 continue;
             }
             shadow.outcome.saw_book |= is_book && event.ts_exch_ns <= order.end_ns;

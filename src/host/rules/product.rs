@@ -298,7 +298,7 @@ impl Finder<'_> {
             None => i64::MAX,
         };
         Ok(Terms {
-        time_zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
+            time_zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
             venue: self.venue.clone(),
             expiry: self.expiry,
             expired_ns,

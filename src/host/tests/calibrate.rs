@@ -140,7 +140,8 @@ fn a_fit_is_saved_and_read_again() {
     let fitted = document(&calibrate(&config, &file, &["--json", "--fit", "all", "--save", &path]));
     let again = document(&calibrate(&config, &file, &["--json", "--fit", &path]));
     assert_eq!(fitted["fitted"], again["fitted"]);
-    assert!(fitted["fitted"]["join"].is_object(), "{fitted}");
+    // All models are right about it: the first of the grid is as good as any.
+    assert_eq!(fitted["fitted"]["join"], "displayed", "{fitted}");
     let none = calibrate(&config, &file, &["--fit", "firsthalf"]);
     assert_eq!(none.status.code(), Some(3), "{}", String::from_utf8_lossy(&none.stderr));
 }

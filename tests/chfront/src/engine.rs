@@ -87,6 +87,24 @@ unsafe fn symbol<T: Copy>(lib: &'static Library, name: &str) -> io::Result<T> {
         .map_err(|e| io::Error::new(io::ErrorKind::NotFound, format!("{name}: {e}")))
 }
 
+unsafe extern "C" {
+    /// glibc: calls `run` with the exit status when the process exits, before what was registered earlier.
+    fn on_exit(run: unsafe extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    fn _exit(status: c_int) -> !;
+}
+
+/// Ends the process without the engine's destructors: it has threads that never stop, and destroying what they use
+/// crashes a process now and then that had done all its work.
+fn leave_at_once_on_exit() {
+    unsafe extern "C" fn leave(status: c_int, _: *mut c_void) {
+        // SAFETY: ends the process; whoever exits has flushed what it wrote.
+        unsafe { _exit(status) }
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the handler lives as long as the program, and runs after those registered later than the library's.
+    ONCE.call_once(|| assert_eq!(unsafe { on_exit(leave, std::ptr::null_mut()) }, 0));
+}
+
 impl Api {
     fn load(path: &Path) -> io::Result<Self> {
         // SAFETY: the library's initialisers are those of the engine, which expects to be opened
@@ -95,6 +113,7 @@ impl Api {
             io::Error::new(io::ErrorKind::NotFound, format!("{}: {e}", path.display()))
         })?;
         let lib: &'static Library = Box::leak(Box::new(lib));
+        leave_at_once_on_exit();
         // SAFETY: each field's type is the signature in the engine's published C header.
         unsafe {
             Ok(Self {
