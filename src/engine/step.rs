@@ -28,8 +28,8 @@ pub fn run<S: Strategy>(
     market: &Market<'_>,
     limit_ns: i64,
 ) -> Result<Pause, Fault> {
+    let mut t_ns = lane.state.next_instant_ns(market.window);
     loop {
-        let t_ns = lane.state.next_instant_ns(market.window);
         if t_ns >= limit_ns {
             return Ok(Pause::Limit);
         }
@@ -37,11 +37,12 @@ pub fn run<S: Strategy>(
             return Ok(Pause::Drain);
         }
         lane.state.sample_until(market, t_ns)?;
-        instant(lane, market, t_ns)?;
+        t_ns = instant(lane, market, t_ns)?;
     }
 }
 
-fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> Result<(), Fault> {
+/// Runs one instant; returns the next one.
+fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> Result<i64, Fault> {
     lane.state.now_ns = t_ns;
     for _ in 0..ROUNDS_MAX {
         exchange_applies_rows(&mut lane.state, market, t_ns)?;
@@ -62,8 +63,9 @@ fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> R
                 code.on_timer(context, timer.timer_id)
             })?;
         }
-        if lane.state.next_instant_ns(market.window) > t_ns {
-            return Ok(());
+        let next_ns = lane.state.next_instant_ns(market.window);
+        if next_ns > t_ns {
+            return Ok(next_ns);
         }
     }
     Err(rounds_exceeded(&lane.name, t_ns))

@@ -142,8 +142,11 @@ impl Exchange {
     fn is_outside_band(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> bool {
         let instrument = &market.instruments[order.instrument as usize];
         let band_ppm = order_session(instrument, ts_ns).map_or(0, |session| session.band_ppm);
+        if band_ppm == 0 {
+            return false;
+        }
         let mid_x2 = self.book(market, order.instrument).and_then(|book| book.mid_x2());
-        let (true, Some(mid_x2)) = (band_ppm > 0, mid_x2) else { return false };
+        let Some(mid_x2) = mid_x2 else { return false };
         // Compared at 2e6 times the price, so nothing is rounded.
         let way = i128::from(mid_x2) * i128::from(band_ppm);
         let is_beyond = |price: i64| {

@@ -132,10 +132,10 @@ impl Exchange {
         let mut slot = self.orders.first(instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
-            let order = *self.orders.get(slot);
-            if side.is_better(touch, order.price) {
+            if side.is_better(touch, self.orders.get(slot).price) {
                 return Ok(());
             }
+            let order = *self.orders.get(slot);
             let mut lots: Lots = [0; WORLDS];
             for (world, lots) in lots.iter_mut().enumerate() {
                 let leaves = order.leaves_in(world);

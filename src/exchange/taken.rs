@@ -96,6 +96,9 @@ impl Taken {
 
     /// Lets a newly displayed book of `side` give lots back.
     pub fn on_book(&mut self, replenish: Replenish, book: &Book<'_>, side: Side, depth_max: u8) {
+        if self.entries.is_empty() {
+            return;
+        }
         if replenish == Replenish::NextBook {
             return self.clear();
         }
