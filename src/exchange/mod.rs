@@ -268,6 +268,14 @@ impl Exchange {
         }
     }
 
+    /// Takes a valid book, row number `row`, for the one in force, and does nothing else: for who knows that it changes
+    /// nothing for any order.
+    pub fn note_book(&mut self, instrument: u32, row: u64) {
+        let venue = &mut self.venues[instrument as usize];
+        venue.book.set(row);
+        venue.printed = [Printed::NONE; 2];
+    }
+
     /// Filled orders whose other estimates were given up because too many were followed at once.
     pub fn ghosts_cut(&self) -> u64 {
         self.ghosts_cut

@@ -8,6 +8,7 @@ use super::orders::RealOrder;
 use crate::config::Config;
 use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
+use btcore::book::{Book, LevelState};
 use btcore::exchange::{
     Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Response, Terms,
     Trace, WORLDS,
@@ -101,6 +102,32 @@ struct Shadow {
     outcome: Outcome,
     /// Whether the print that filled the real order has been applied.
     has_printed: bool,
+    calm: Calm,
+}
+
+/// Whether a book would change nothing for an order: most do not, and are not applied to all its models.
+struct Calm {
+    /// What the last book showed at its price, its own lots taken off; `None` before the first.
+    state: Option<LevelState>,
+    /// Whether that was nothing new, and nothing has printed at its price or beyond since: no ledger waits for a book.
+    is_settled: bool,
+    /// Whether a book has reached its price: lots may have been used, and every book counts from then on.
+    was_reached: bool,
+    /// The last book that was not applied.
+    skipped: Option<u64>,
+}
+
+impl Calm {
+    /// Takes in a valid book; says whether it must be applied.
+    fn must_apply(&mut self, order: &RealOrder, book: &Book<'_>, depth_max: u8) -> bool {
+        let own = order.shown_at(book.event.ts_exch_ns);
+        let state = book.state(order.side, order.price, depth_max).without(own);
+        let touch = book.level(order.side.opposite(), 0);
+        self.was_reached |=
+            touch.is_some_and(|(touch, _)| !order.side.is_better(touch, order.price));
+        let is_new = self.state.replace(state) != Some(state);
+        !(std::mem::replace(&mut self.is_settled, !is_new) && !is_new && !self.was_reached)
+    }
 }
 
 struct Stage<'a> {
@@ -178,6 +205,13 @@ impl<'a> Stage<'a> {
 
     fn save(&mut self, feed: &Feed) {
         let row_end = self.row;
+        for shadow in &mut self.live {
+            // What was skipped is about to leave the window.
+            if let Some(row) = shadow.calm.skipped.take() {
+                let instrument = self.orders[shadow.order].instrument;
+                shadow.exchanges.iter_mut().for_each(|one| one.note_book(instrument, row));
+            }
+        }
         let live = self.live.iter_mut().flat_map(|shadow| &mut shadow.exchanges);
         for exchange in self.empty.iter_mut().chain(live) {
             exchange.save(feed.window(), row_end);
@@ -270,6 +304,7 @@ impl<'a> Stage<'a> {
             gone: vec![None; self.empty.len()],
             outcome: Outcome::default(),
             has_printed: false,
+            calm: Calm { state: None, is_settled: false, was_reached: false, skipped: None },
         };
         for exchange in &mut shadow.exchanges {
             exchange.on_request(market, &request, order.add_ns, &mut self.out)?;
@@ -296,6 +331,22 @@ impl<'a> Stage<'a> {
                 continue;
             }
             shadow.outcome.saw_book |= is_book && event.ts_exch_ns <= order.end_ns;
+            let calm = &mut shadow.calm;
+            if is_book {
+                let book = Book { event, depth: market.window.depth(event.depth_ix) };
+                let depth_max = self.instruments[event.instrument as usize].depth_max;
+                if !calm.must_apply(order, &book, depth_max) {
+                    calm.skipped = Some(self.row);
+                    continue;
+                }
+                calm.skipped = None;
+            } else {
+                calm.is_settled = false;
+            }
+            // Who was hit by a print that does not say is judged by the last book.
+            if let Some(row) = calm.skipped.take() {
+                shadow.exchanges.iter_mut().for_each(|one| one.note_book(event.instrument, row));
+            }
             let order_id = shadow.order as u64 + 1;
             let shown = order.shown_at(event.ts_exch_ns);
             // Its own lots are in the first print at its price when it traded.
