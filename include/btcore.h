@@ -675,7 +675,10 @@ typedef struct bt_engine_config {
   int64_t reorder_ns;
   /** Rows that a stream may hold back while their order is open; 0 is 4096. */
   uint64_t reorder_rows_max;
-  /** Rows of the replay window, at least twice what arrives within the longest feed latency; 0 is 65536. */
+  /**
+   * Rows of the replay window, at least twice what arrives within the longest feed latency and one second more;
+   * 0 is 65536.
+   */
   uint64_t window_rows;
 } bt_engine_config;
 

@@ -332,3 +332,92 @@ fn orders_whose_limits_nobody_knows_are_counted() {
     let asks = [(2_000, buy(1, 1)), (2_001, Order(market(Side::Buy, 1)))];
     assert_eq!(play(venue, 0, &rows, &asks).summary.limits_unknown, 1);
 }
+
+#[test]
+fn an_auction_that_prints_nothing_takes_no_trade_of_the_session_for_its_print() {
+    let rows = [
+        book_at(10, 99, 104),
+        book_at(1_050, 101, 103), // it has not crossed
+        at(1_200, |ns| trade(ns, 101, 6, -1)),
+        book_at(9_000, 100, 103),
+    ];
+    let asks = [(100, buy(101, 1)), (1_100, buy(102, 1))];
+    let answers = play(venue(), 0, &rows, &asks);
+    assert_eq!(answers.stats.auction_prints, 0);
+    // Through the later order at its own price; what is left of the print does not get past the five lots of the book.
+    assert_eq!(answers.fills, [(1_200, 2, 102, 1, Evidence::Through as u8)]);
+}
+
+#[test]
+fn a_print_at_the_stamp_of_the_first_book_is_the_auctions_in_either_order() {
+    let rows = [
+        book_at(10, 99, 104),
+        book_at(1_050, 101, 103),
+        trade_at(1_050, 102, 3),
+        book_at(9_000, 101, 103),
+    ];
+    let answers = play(venue(), 0, &rows, &[(100, buy(103, 1)), (1_010, buy(103, 1))]);
+    assert_eq!(answers.fills[0], (1_050, 1, 102, 1, AUCTION));
+    assert_eq!(
+        answers.fills.iter().filter(|fill| fill.4 == AUCTION).count(),
+        1,
+        "of the call alone"
+    );
+}
+
+#[test]
+fn a_run_that_begins_behind_the_match_had_nobody_in_it() {
+    let rows = [
+        at(1_010, |ns| book(ns, &[(101, 5)], &[])),
+        trade_at(1_040, 102, 3),
+        book_at(1_050, 101, 103),
+        book_at(9_000, 101, 103),
+    ];
+    let rows = [&[book_at(1_005, 104, 101)], &rows[1..]].concat();
+    let answers = play(venue(), 0, &rows, &[(1_010, buy(103, 1))]);
+    assert!(answers.fills.iter().all(|fill| fill.4 != AUCTION), "{:?}", answers.fills);
+}
+
+#[test]
+fn without_a_book_the_freeze_ends_when_the_print_is_overdue() {
+    let rows = [book_at(10, 99, 104), trade_at(9_000, 102, 3)];
+    let answers =
+        play(venue(), 0, &rows, &[(100, buy(95, 1)), (2_900, Cancel(1)), (3_100, Cancel(1))]);
+    let ends: Vec<u16> = answers.ends(1).iter().map(|end| end.2).collect();
+    assert_eq!(ends, [0, Reason::Frozen as u16, 0]);
+}
+
+#[test]
+fn a_print_in_two_rows_is_shared_once() {
+    let rows = [
+        book_at(10, 99, 104),
+        trade_at(1_040, 102, 10),
+        trade_at(1_040, 102, 10),
+        book_at(1_050, 101, 103),
+        book_at(9_000, 101, 103),
+    ];
+    let asks = [(100, buy(102, 4)), (110, buy(102, 1)), (2_000, Cancel(1))];
+    let answers = play(venue(), LOT / 2, &rows, &asks);
+    let lots =
+        |id| answers.fills.iter().filter(|fill| fill.1 == id).map(|fill| fill.3).sum::<u32>();
+    // Half of four, and half of one to the nearest lot.
+    assert_eq!((lots(1), lots(2)), (2, 1));
+}
+
+#[test]
+fn orders_of_a_call_outlive_the_pause_before_trading() {
+    let ms = |at: i64| T0 + at * MS;
+    let call = Session::auction(ms(0), ms(1_000), ms(1_500), false, 20260408);
+    let trading = Session::continuous(ms(3_000), ms(10_000), 20260408);
+    let venue = Instrument { sessions: vec![call, trading], ..instrument("A") };
+    let rows = [
+        book_at(10, 99, 104),
+        book_at(3_100, 101, 103),
+        at(3_200, |ns| trade(ns, 94, 2, -1)),
+        book_at(9_000, 101, 103),
+    ];
+    let asks = [(100, buy(95, 1)), (2_000, buy(96, 1))];
+    let answers = play(venue, 0, &rows, &asks);
+    assert_eq!(answers.fills, [(3_200, 1, 95, 1, Evidence::Through as u8)]);
+    assert_eq!(answers.ends(2)[0].2, Reason::SessionClosed as u16, "nothing is taken in the pause");
+}

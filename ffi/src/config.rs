@@ -60,7 +60,8 @@ pub struct EngineConfig {
     pub reorder_ns: i64,
     /// Rows that a stream may hold back while their order is open; 0 is 4096.
     pub reorder_rows_max: u64,
-    /// Rows of the replay window, at least twice what arrives within the longest feed latency; 0 is 65536.
+    /// Rows of the replay window, at least twice what arrives within the longest feed latency and one second more;
+    /// 0 is 65536.
     pub window_rows: u64,
 }
 

@@ -1,7 +1,7 @@
 //! A replay: streams of rows in, lanes over one window of them.
 //!
-//! Invariants: a lane runs only instants before the newest known row, so no chunk edge shows; rows are dropped
-//! only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
+//! Invariants: a lane runs only instants before the newest known row, less as far as its exchange may look ahead, so no
+//! chunk edge shows; rows are dropped only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
 
 use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
 use super::step::{self, Pause};
@@ -152,8 +152,8 @@ impl<S: Strategy> Replay<S> {
             return Err(Fault::new(
                 Status::Full,
                 format!(
-                    "{held} rows and more arrive within the longest feed latency, which is all that \
-                     the window holds; raise data.window_rows to at least {}",
+                    "{held} rows and more arrive within the longest feed latency and the second that \
+                     hindsight looks ahead, which is all that the window holds; raise data.window_rows to at least {}",
                     held * 4
                 ),
             ));

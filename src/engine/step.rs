@@ -2,7 +2,7 @@
 //!
 //! Invariants (law 2): at one instant the exchange applies rows, then requests arrive, then reports are
 //! delivered, then rows are delivered, then timers fire; what was sent with zero latency makes another round
-//! of the same instant, up to `ROUNDS_MAX`. Cost: two comparisons of five clocks a row, and the callback.
+//! of the same instant, up to `ROUNDS_MAX`. Cost: one comparison of five clocks an instant, and the callback.
 
 use super::lane::{Lane, LaneState, Phase};
 use crate::exchange::{Market, Message, Response};

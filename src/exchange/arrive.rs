@@ -74,8 +74,14 @@ impl Exchange {
             Some(Reason::Frozen)
         } else {
             let judged = Resting { post_only: old.post_only && !keeps_place, ..amended };
-            let meets = || if keeps_place { None } else { self.meeting(market, &judged, ts_ns) };
-            self.refusal(market, &judged, ts_ns).or_else(meets)
+            // Another price is a new order, and meets what one meets.
+            let meets = || {
+                let outside = || self.is_outside_band(market, &judged, ts_ns);
+                let meeting = self.meeting(market, &judged, ts_ns);
+                meeting.or_else(|| outside().then_some(Reason::PriceBand))
+            };
+            let refused = self.refusal(market, &judged, ts_ns);
+            if keeps_place { refused } else { refused.or_else(meets) }
         };
         if let Some(reason) = refused {
             return report(&old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
@@ -148,7 +154,7 @@ impl Exchange {
         let mid_x2 = self.book(market, order.instrument).and_then(|book| book.mid_x2());
         let Some(mid_x2) = mid_x2 else { return false };
         // Compared at 2e6 times the price, so nothing is rounded.
-        let way = i128::from(mid_x2) * i128::from(band_ppm);
+        let way = i128::from(mid_x2.unsigned_abs()) * i128::from(band_ppm);
         let is_beyond = |price: i64| {
             let (price, mid) = (i128::from(price) * 2_000_000, i128::from(mid_x2) * 1_000_000);
             match order.side {

@@ -3,8 +3,8 @@
 //! Invariants: orders that came before the match took part, later ones did not. One price for all: who bid more or asked
 //! less than it trades at it, within what was printed; every printed lot has a buyer and a seller, so each side may spend
 //! it once (law 6). Who stands at that very price shares with others nobody has seen: by the config's share in the model's
-//! world, not at all in the pessimistic one, whole in the optimistic one. Until the first valid book after the match what
-//! took part is neither amended nor cancelled: it may have traded.
+//! world, not at all in the pessimistic one, whole in the optimistic one. What took part is neither amended nor cancelled
+//! from the match until a valid book, or until the auction must have printed: it may have traded.
 
 use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
@@ -21,7 +21,8 @@ impl Exchange {
     pub(super) fn note_auction(&mut self, market: &Market<'_>, instrument: u32, ts_ns: i64) {
         let session = session_at(&market.instruments[instrument as usize], ts_ns);
         if let Some(session) = session.filter(|session| session.phase == Phase::Auction) {
-            self.venues[instrument as usize].match_ns = session.match_ns;
+            let venue = &mut self.venues[instrument as usize];
+            (venue.match_ns, venue.match_known_ns) = (session.match_ns, session.print_until_ns);
         }
     }
 
@@ -34,6 +35,9 @@ impl Exchange {
     ) -> Result<(), Fault> {
         let (price, ts_ns) = (event.trade_price, event.ts_exch_ns);
         let match_ns = self.venues[event.instrument as usize].match_ns;
+        if match_ns == NO_MATCH {
+            return Ok(()); // The run began behind the match.
+        }
         let shares = [0, self.config.auction_share, LOT];
         for side in [Side::Buy, Side::Sell] {
             let mut evidence = [event.trade_qty; WORLDS];
@@ -44,13 +48,18 @@ impl Exchange {
                 if side.is_better(price, order.price) {
                     break;
                 }
+                let order_id = order.order_id;
                 let mut lots = [0; WORLDS];
                 if order.ts_join_ns < match_ns {
                     for (world, lots) in lots.iter_mut().enumerate() {
                         let leaves = order.leaves_in(world);
-                        let share = if order.price == price { shares[world] } else { LOT };
-                        let due = (i64::from(leaves) * share / LOT) as u32;
-                        *lots = due.min(evidence[world]);
+                        // Of the whole order, so that a print in several rows is shared once.
+                        let share = (i64::from(order.qty) * shares[world] + LOT / 2) / LOT;
+                        let due = match order.price == price {
+                            true => (share as u32).saturating_sub(order.filled[world]),
+                            false => leaves,
+                        };
+                        *lots = due.min(leaves).min(evidence[world]);
                         evidence[world] -= *lots;
                     }
                 }
@@ -59,7 +68,7 @@ impl Exchange {
                     out.trace.saw(order, TraceWhat::Auction, event, lots);
                 }
                 self.fill_resting(slot, lots, price, Evidence::Auction, ts_ns, out)?;
-                slot = next;
+                slot = self.orders.behind(next, order_id);
             }
         }
         Ok(())

@@ -213,7 +213,8 @@ pub struct ExchangeConfig {
     pub own_cross: OwnCross,
     /// A book older than this is stale once a trade came after it, ns; `i64::MAX` never.
     pub stale_ns: i64,
-    /// Share of an order at the very price of an auction that trades, in parts of [`LOT`]; 0: who is there stands at the back.
+    /// Share of an order at the very price of an auction that trades, in parts of [`LOT`], to the nearest lot; 0: who is
+    /// there stands at the back.
     pub auction_share: i64,
     /// Filled orders whose other estimates are followed at once.
     pub ghosts_max: usize,

@@ -2,9 +2,9 @@
 //!
 //! The real exchange knew its queues when ours has only a book up to an interval old. The first valid book after an arrival,
 //! with the prints until then, says how much came up at the price since. It decides where the order stands, and reaches the
-//! strategy as fills alone. Invariants: never beyond that one book, never beyond [`HINDSIGHT_NS`] or [`HINDSIGHT_ROWS_MAX`]
-//! rows, never across an open or a close; the engine runs an instant only when the rows of that time are known, so chunks do
-//! not show. Cost: the rows until that book, once an arrival.
+//! strategy as fills alone. Invariants: never beyond that one book, never beyond [`HINDSIGHT_NS`], never across an open or a
+//! close; the engine runs an instant only when the rows of that time are known, so chunks do not show. Cost: the rows until
+//! that book, of other instruments too, once an arrival.
 
 use super::passive::passive_sides;
 use super::resting::Resting;
@@ -14,8 +14,6 @@ use crate::wire::kind;
 
 /// How far ahead the next book may be, ns.
 pub const HINDSIGHT_NS: i64 = 1_000_000_000;
-/// Rows looked at for one arrival, at most.
-const HINDSIGHT_ROWS_MAX: u64 = 1_024;
 
 impl Exchange {
     /// How far ahead of an instant rows must be known before it is run, ns.
@@ -34,7 +32,7 @@ impl Exchange {
         let depth_max = market.instruments[order.instrument as usize].depth_max;
         let until_ns = now_ns.saturating_add(HINDSIGHT_NS);
         let mut printed: u32 = 0;
-        for row in self.row_next..self.row_next + HINDSIGHT_ROWS_MAX {
+        for row in self.row_next.. {
             let event = market.window.event(row).filter(|event| event.ts_exch_ns <= until_ns)?;
             if event.instrument != order.instrument {
                 continue;

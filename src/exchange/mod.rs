@@ -185,8 +185,10 @@ struct Venue {
     ts_trade_ns: i64,
     /// When the last session closed; orders find the book cleared unless the next one opens at once.
     ts_close_ns: i64,
-    /// Match of the auction that is under way, until a valid book follows it, ns; [`NO_MATCH`].
+    /// Match of the last auction that orders could take part in, ns; [`NO_MATCH`].
     match_ns: i64,
+    /// Until then nobody knows what it matched, ns: its print or a valid book says so.
+    match_known_ns: i64,
 }
 
 /// The rows and rules that the exchange reads.
@@ -221,6 +223,7 @@ impl Exchange {
             ts_trade_ns: i64::MIN,
             ts_close_ns: UNDEF_TIME,
             match_ns: NO_MATCH,
+            match_known_ns: NO_MATCH,
         };
         Exchange {
             config: *config,
@@ -321,7 +324,7 @@ impl Exchange {
             kind::BOOK if event.is_book_valid() => {
                 let venue = &mut self.venues[event.instrument as usize];
                 venue.book.set(row);
-                venue.match_ns = NO_MATCH;
+                venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
                 venue.printed = [Printed::NONE; 2];
                 let idle = venue.taken.iter().flatten().all(Taken::is_empty);
                 if idle && !self.orders.has_any(event.instrument) {
@@ -414,10 +417,11 @@ impl Exchange {
 
     /// Whether a resting order cannot be changed at `ts_ns`: a match is near, or has been and is not yet known.
     fn is_frozen(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> bool {
-        let match_ns = self.venues[order.instrument as usize].match_ns;
+        let Venue { match_ns, match_known_ns, .. } = self.venues[order.instrument as usize];
         let session = session_at(&market.instruments[order.instrument as usize], ts_ns);
         let is_late = session.is_some_and(|session| ts_ns >= session.frozen_from_ns);
-        is_late || match_ns <= ts_ns && order.ts_join_ns < match_ns
+        let is_matched = (match_ns..match_known_ns).contains(&ts_ns);
+        is_late || is_matched && order.ts_join_ns < match_ns
     }
 
     /// Takes an order out in every world and reports it.

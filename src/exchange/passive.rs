@@ -50,6 +50,7 @@ impl Exchange {
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
+            let order_id = order.order_id;
             let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let mut lots: Lots = [0; WORLDS];
             if order.price == event.trade_price {
@@ -80,7 +81,7 @@ impl Exchange {
                 let price = order.price;
                 self.fill_resting(slot, lots, price, Evidence::Through, ts_ns, out)?;
             }
-            slot = next;
+            slot = self.orders.behind(next, order_id);
         }
         Ok(())
     }
@@ -162,7 +163,7 @@ impl Exchange {
                 out.trace.saw(&order, TraceWhat::Crossed, book.event, lots);
             }
             self.fill_resting(slot, lots, order.price, Evidence::Crossed, ts_ns, out)?;
-            slot = next;
+            slot = self.orders.behind(next, order.order_id);
         }
         Ok(())
     }

@@ -97,6 +97,8 @@ pub struct Queue {
     traded: Recent,
     /// Left the book, and not yet seen to trade.
     dropped: Recent,
+    /// What of `shown` is known with hindsight alone, and displayed by no book yet.
+    foreseen: u32,
     /// What of the queue on arrival each world leaves out until the first book after it.
     withheld: [i64; WORLDS],
     /// What of the model's queue may have come later than the order: it is the first to cancel.
@@ -121,6 +123,7 @@ impl Queue {
         traded: Recent { current: 0, previous: 0 },
         dropped: Recent { current: 0, previous: 0 },
         credit: [0; WORLDS],
+        foreseen: 0,
         withheld: [0; WORLDS],
         doubt: 0,
         stretch_end_ns: i64::MIN,
@@ -162,6 +165,7 @@ impl Queue {
         let came_up = qty.saturating_sub(self.shown);
         self.is_joining = false;
         self.ahead[0] = lots(self.shown);
+        self.foreseen = came_up;
         self.shown = self.shown.saturating_add(came_up);
         for (world, model) in rules.worlds.iter().enumerate() {
             let [now, then, certain] = shares(model.join, self.span_ns(ts_next_ns));
@@ -213,6 +217,7 @@ impl Queue {
             }
         };
         self.is_new = false;
+        self.foreseen = 0;
         for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
             if *ahead != AHEAD_UNKNOWN {
                 *ahead += core::mem::take(withheld);
@@ -262,7 +267,7 @@ impl Queue {
 
     /// What is displayed at the price. For the tracer.
     pub fn displayed(&self) -> Displayed {
-        match (self.is_known, self.shown) {
+        match (self.is_known, self.shown - self.foreseen.min(self.shown)) {
             (false, _) => Displayed::Unknown,
             (true, 0) => Displayed::Empty,
             (true, lots) => Displayed::Lots(lots),

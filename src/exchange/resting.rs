@@ -167,6 +167,15 @@ impl RestingOrders {
         self.slots[slot as usize].next
     }
 
+    /// `next`, the slot behind the order that was just handled; or the one behind that, where the order has itself moved
+    /// there as a ghost.
+    pub fn behind(&self, next: u32, handled_id: u64) -> u32 {
+        match self.slots.get(next as usize) {
+            Some(order) if order.order_id == handled_id => order.next,
+            _ => next,
+        }
+    }
+
     /// Whether the lane has an order resting in the instrument.
     pub fn has_any(&self, instrument: u32) -> bool {
         self.best[instrument as usize] != [NO_SLOT; 2]

@@ -41,7 +41,8 @@ pub struct FeedConfig {
     pub drop_exact_duplicates: bool,
     /// Drop every second one of equal ticks at one stamp, sequence number apart: the source writes each twice.
     pub drop_second_ticks: bool,
-    /// Rows of the replay window; at least twice what arrives within the longest feed latency.
+    /// Rows of the replay window; at least twice what arrives within the longest feed latency, and the second that an
+    /// exchange with hindsight may look ahead.
     pub window_rows: usize,
 }
 
@@ -346,6 +347,9 @@ impl Feed {
             _ => 0,
         };
         event.flags |= self.clock_flags(&event);
+        if event.is_book_valid() {
+            self.clock.end_call(event.instrument, event.ts_exch_ns);
+        }
         event.depth_ix = self.window.push_depth(&row.depth);
         self.displayed[event.instrument as usize] =
             Displayed { event, depth: row.depth, depth_ix: event.depth_ix };

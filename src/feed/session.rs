@@ -2,9 +2,10 @@
 //! and closes.
 //!
 //! Invariants: boundaries come out in the order (time, close before open, instrument) and only once; a boundary at an
-//! instant precedes the data of that instant, so `[open, close)` is what strategies see. Where two sessions meet and one
-//! of them is an auction there is no close between them. An auction's print is the first trade at or after its match, with
-//! what else is stamped and priced alike.
+//! instant precedes the data of that instant, so `[open, close)` is what strategies see. Between two sessions of a trading
+//! day of which one is an auction there is no close: orders pass from one into the other. An auction's print is the first
+//! trade at or after its match, with what else is stamped and priced alike; a valid book behind the match ends the wait
+//! for it.
 
 use crate::wire::{Event, Instrument, Phase, Session, flags, kind};
 use alloc::vec::Vec;
@@ -77,7 +78,8 @@ impl SessionClock {
                     Call { match_ns: session.match_ns, print_until_ns: session.print_until_ns };
                 mark(session.open_ns, true, is_auction.then_some(call));
                 let passes_on = sessions.get(n + 1).is_some_and(|next| {
-                    next.open_ns == session.close_ns && (is_auction || next.phase == Phase::Auction)
+                    next.trading_day == session.trading_day
+                        && (is_auction || next.phase == Phase::Auction)
                 });
                 if !passes_on {
                     mark(session.close_ns, false, None);
@@ -119,6 +121,14 @@ impl SessionClock {
             flags: if boundary.call.is_some() { flags::AUCTION } else { 0 },
             ..Event::EMPTY
         })
+    }
+
+    /// A valid book was stamped `ts_ns`: an auction that has not printed by then prints nothing more.
+    #[inline]
+    pub fn end_call(&mut self, instrument: u32, ts_ns: i64) {
+        if let Some(call) = &mut self.states[instrument as usize].call {
+            call.print_until_ns = call.print_until_ns.min(ts_ns.saturating_add(1));
+        }
     }
 
     /// What the clock says about a row: its phase, and whether it is an auction's print.

@@ -9,7 +9,7 @@ use crate::wire::Event;
 use alloc::vec::Vec;
 
 /// Distinct ticks of one stamp that are remembered.
-const TICKS_MAX: usize = 256;
+const TICKS_MAX: usize = 4_096;
 
 /// The ticks of the present stamp that were met an odd number of times.
 #[derive(Debug)]

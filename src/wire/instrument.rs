@@ -52,7 +52,8 @@ impl TypeRule {
 ///
 /// A call auction takes orders until `match_ns`. Its print may be stamped later: the first trade of
 /// `[match_ns, print_until_ns)`, with what else is stamped and priced alike, is the auction's, whatever session is open by
-/// then. Where two sessions meet and one of them is an auction, orders pass from one into the other.
+/// then, unless a valid book came before it. Between two sessions of a trading day of which one is an auction, orders pass
+/// from one into the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// First instant of the session, ns.

@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
         let newest_ns = market.window.last().map_or(i64::MIN, |event| event.ts_exch_ns);
         while let Some(event) = market.window.event(self.row) {
             // The exchanges look ahead as far as this.
-            if !feed.is_done() && event.ts_exch_ns > newest_ns.saturating_sub(HINDSIGHT_NS) {
+            if !feed.is_done() && event.ts_exch_ns >= newest_ns.saturating_sub(HINDSIGHT_NS) {
                 break;
             }
             self.join(&market, event)?;

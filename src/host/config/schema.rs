@@ -185,7 +185,7 @@ shape! {
         /// Rows read at a time. No result depends on it.
         #[schemars(range(min = 1, max = 16_777_216))]
         chunk_rows: Option<u32>,
-        /// Rows of the replay window; at least twice what arrives within the longest feed latency.
+        /// Rows of the replay window; at least twice what arrives within the longest feed latency and a second more.
         #[schemars(range(min = 64, max = 268_435_456))]
         window_rows: Option<u32>,
     }
