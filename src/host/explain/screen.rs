@@ -193,10 +193,11 @@ fn foot(life: &Life) -> String {
     let beliefs = &life.beliefs;
     let _ = writeln!(
         text,
-        "model: join {}, advance {}, netting {}, unseen {}; pessimistic: next_book, risk_averse; \
+        "model: join {}, advance {}, hindsight {}, netting {}, unseen {}; pessimistic: next_book, risk_averse; \
          optimistic: displayed, pro_rata",
         plain(&beliefs["queue"]["join"]),
         plain(&beliefs["queue"]["advance"]),
+        plain(&beliefs["hindsight"]),
         plain(&beliefs["netting"]),
         plain(&beliefs["unseen"]),
     );

@@ -67,7 +67,7 @@ fn life(books: i64) -> Life {
         symbol: "TXF".into(),
         zone: TimeZone::get("Asia/Taipei").unwrap(),
         zone_name: "Asia/Taipei".into(),
-        beliefs: json!({ "queue": { "join": "next_book", "advance": { "power3": 5 } }, "netting": "next_book", "unseen": "mean" }),
+        beliefs: json!({ "queue": { "join": "next_book", "advance": { "power3": 5 } }, "hindsight": "next_book", "netting": "next_book", "unseen": "mean" }),
         fills_in: 1,
         order: OrderRow {
             order_id: 7,
