@@ -172,10 +172,8 @@ fn script(draw: &mut Draw, rows: &[Row], fills: Fills) -> Vec<Action> {
                 break;
             }
             let arrival_ns = ts_ns + LEGS.entry_ns;
-            let last = rows
-                .iter()
-                .filter(|row| row.0.kind == kind::BOOK && row.0.ts_exch_ns <= arrival_ns)
-                .next_back();
+            let last =
+                rows.iter().rfind(|row| row.0.kind == kind::BOOK && row.0.ts_exch_ns <= arrival_ns);
             let Some((event, depth)) = last else {
                 ts_ns += 1_000;
                 continue;
