@@ -206,7 +206,9 @@ fn run(replay: &mut Replay<CStrategy>, tape: &[SynthRow]) {
             Need::Rows(stream) if next == tape.len() => replay.close(stream),
             Need::Rows(stream) => {
                 let chunk = &tape[next..tape.len().min(next + 4_096)];
-                (events.clear(), depths.clear(), seqs.clear());
+                events.clear();
+                depths.clear();
+                seqs.clear();
                 for row in chunk {
                     push(row, &mut events, &mut depths, &mut seqs);
                 }

@@ -165,7 +165,8 @@ fn joiner_told(rows: &[Raw], hindsight: bool, cut_ns: i64) -> (Vec<String>, usiz
     let scripted = Scripted::new(move |context, told| {
         let Told::Event { .. } = told else { return };
         row += 1;
-        let (side, price) = if row % 2 == 0 { (Side::Buy, 100) } else { (Side::Sell, 101) };
+        let (side, price) =
+            if row.is_multiple_of(2) { (Side::Buy, 100) } else { (Side::Sell, 101) };
         // A full slab is part of the run, in both of its versions.
         let _ = context.order_submit(&limit(side, price, 1, Tif::Gtc));
         if row > 6 {
