@@ -3,11 +3,11 @@
 //! Invariant: a draw is a pure function of its words (law 11): the lane's seed, which leg, and what identifies the
 //! message. There is no state to advance, so order of calls, threads and resume points cannot matter.
 
-/// Legs, as the second word of a key.
+/// The feed leg, as the second word of a key.
 pub const FEED: u64 = 1;
-/// See [`FEED`].
+/// The entry leg.
 pub const ENTRY: u64 = 2;
-/// See [`FEED`].
+/// The response leg.
 pub const RESPONSE: u64 = 3;
 
 /// 64 random bits for these words. The finaliser is SplitMix64's (Steele, Lea, Flood, "Fast splittable pseudorandom
