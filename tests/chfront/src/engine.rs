@@ -93,16 +93,16 @@ unsafe extern "C" {
     fn _exit(status: c_int) -> !;
 }
 
-/// Ends the process without the engine's destructors: it has threads that never stop, and destroying what they use
-/// crashes a process now and then that had done all its work.
-fn leave_at_once_on_exit() {
+/// Ends the process, when it exits, without the engine's destructors: it has threads that never stop, and destroying what
+/// they use crashes a process now and then that had done all its work. What is registered last runs first, and the engine
+/// registers destructors while it works, so this is asked for again behind every statement.
+pub(crate) fn leave_at_once_on_exit() {
     unsafe extern "C" fn leave(status: c_int, _: *mut c_void) {
         // SAFETY: ends the process; whoever exits has flushed what it wrote.
         unsafe { _exit(status) }
     }
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    // SAFETY: the handler lives as long as the program, and runs after those registered later than the library's.
-    ONCE.call_once(|| assert_eq!(unsafe { on_exit(leave, std::ptr::null_mut()) }, 0));
+    // SAFETY: the handler lives as long as the program.
+    assert_eq!(unsafe { on_exit(leave, std::ptr::null_mut()) }, 0, "a handler can be registered");
 }
 
 impl Api {

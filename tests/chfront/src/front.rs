@@ -98,6 +98,7 @@ impl Front {
             // Its panic has been printed.
             let _ = thread.join();
         }
+        crate::engine::leave_at_once_on_exit();
         self.engine.take()
     }
 }
@@ -164,7 +165,10 @@ async fn run(engine: &Arc<Engine>, mut call: Call) -> Reply {
     let query_id = call.query_id.clone();
     let (sender, receiver) = oneshot::channel();
     let worker = engine.clone();
-    tokio::task::spawn_blocking(move || work::run(&worker, call, sender));
+    tokio::task::spawn_blocking(move || {
+        work::run(&worker, call, sender);
+        crate::engine::leave_at_once_on_exit();
+    });
     receiver.await.unwrap_or_else(|_| {
         let lost = Refusal::new(1002, "The front lost its worker", "UNKNOWN_EXCEPTION");
         work::refuse(&lost, engine.version(), &query_id)
