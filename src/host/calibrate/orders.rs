@@ -138,18 +138,19 @@ pub fn of_synth(config: &Config) -> Result<Vec<RealOrder>, SourceError> {
 
 /// An ordinary order of the first five levels.
 fn real(row: &TruthRow, to_ns: i64) -> Option<RealOrder> {
-    let lots = |qty: i64| u32::try_from(qty).ok();
+    // As its rows do: no order is left out.
+    let lots = |qty: i64| u32::try_from(qty).unwrap_or(u32::MAX);
     let is_over = row.end != End::Open;
     (row.tag == 0 && row.level < 5).then_some(RealOrder {
         instrument: 0,
         side: if row.side == 1 { Side::Buy } else { Side::Sell },
         price: row.price_e6,
-        qty: lots(row.qty_lots)?,
+        qty: lots(row.qty_lots),
         add_ns: row.add_ts_ns,
         add_after_seq: Some(row.add_after_seq_no),
         end_ns: if is_over { row.last_ts_ns } else { to_ns },
-        filled_qty: lots(row.filled_lots)?,
+        filled_qty: lots(row.filled_lots),
         first_fill_ns: (row.first_fill_ts_ns > 0).then_some(row.first_fill_ts_ns),
-        ahead_qty: lots(row.queue_ahead_lots),
+        ahead_qty: Some(lots(row.queue_ahead_lots)),
     })
 }
