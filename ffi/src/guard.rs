@@ -13,31 +13,39 @@ use std::any::Any;
 use std::io::Write;
 
 /// Names the callback that is running, should anything unwind out of it.
-pub(crate) struct Unwinding<'a> {
-    pub strategy: &'a str,
-    pub callback: &'static str,
+struct Unwinding<'a, N: AsRef<str> + ?Sized> {
+    strategy: &'a N, // whoever owns the name, so that not even its two words are read before they are wanted
+    callback: &'static str,
 }
 
-impl Drop for Unwinding<'_> {
-    #[cold]
+impl<N: AsRef<str> + ?Sized> Drop for Unwinding<'_, N> {
+    #[inline(always)] // so that nothing is laid out in memory for it on the path that does not unwind
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let _ = writeln!(
-            std::io::stderr(),
-            "btcore: strategy '{}' let an exception out of {}; the process ends here. A callback must not \
-             throw: catch it and return a status (btcore.hpp does so).",
-            self.strategy,
-            self.callback
-        );
-        std::process::abort();
+        escaped(self.strategy.as_ref(), self.callback);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn escaped(strategy: &str, callback: &str) {
+    if std::thread::panicking() {
+        return;
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "btcore: strategy '{strategy}' let an exception out of {callback}; the process ends here. A callback must not \
+         throw: catch it and return a status (btcore.hpp does so)."
+    );
+    std::process::abort();
 }
 
 /// Calls foreign code that is named should it unwind.
 #[inline(always)]
-pub(crate) fn foreign<R>(strategy: &str, callback: &'static str, call: impl FnOnce() -> R) -> R {
+pub(crate) fn foreign<R>(
+    strategy: &(impl AsRef<str> + ?Sized),
+    callback: &'static str,
+    call: impl FnOnce() -> R,
+) -> R {
     let unwinding = Unwinding { strategy, callback };
     let result = call();
     core::mem::forget(unwinding);

@@ -82,6 +82,20 @@ impl Book<'_> {
     }
 }
 
+/// Which sides a print may fill: buys, sells. An unknown aggressor is inferred from the last valid book, not from
+/// whatever is displayed, and inside the spread either side may have been hit; the print's quantity is spent once
+/// all the same.
+pub fn passive_sides(event: &Event, book: Option<Book<'_>>) -> [bool; 2] {
+    let touch = |side| book.and_then(|book| book.level(side, 0)).map(|(price, _)| price);
+    match event.aggressor {
+        1 => [false, true],
+        -1 => [true, false],
+        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => [false, true],
+        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => [true, false],
+        _ => [true, true],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ pub struct Context<'a> {
     pub(super) strategy: u32,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// The lane's time, ns.
     pub fn now_ns(&self) -> i64 {
         self.state.now_ns
@@ -56,6 +56,7 @@ impl Context<'_> {
         let sent = self.state.gateway.submit(now_ns, self.strategy, instruments, req)?;
         self.state.counts.orders += 1;
         self.state.note_sent(16, &sent);
+        self.wake_by(self.state.gateway.due_ns());
         Ok(sent.row.order_id)
     }
 
@@ -69,6 +70,7 @@ impl Context<'_> {
         let sent = self.state.gateway.amend(now_ns, self.strategy, order_id, price, qty)?;
         self.state.counts.amends += 1;
         self.state.note_sent(17, &sent);
+        self.wake_by(self.state.gateway.due_ns());
         Ok(())
     }
 
@@ -82,6 +84,7 @@ impl Context<'_> {
         let sent = self.state.gateway.cancel(now_ns, self.strategy, order_id)?;
         self.state.counts.cancels += 1;
         self.state.note_sent(18, &sent);
+        self.wake_by(self.state.gateway.due_ns());
         Ok(())
     }
 
@@ -95,20 +98,31 @@ impl Context<'_> {
             return Err(Status::InvalidArgument);
         }
         let set = self.state.timers.set(at_ns, self.strategy, timer_id);
+        self.wake_by(at_ns);
         if set { Ok(()) } else { Err(Status::Full) }
     }
 
+    /// Something is due at `due_ns`: rows alone are run before that only.
+    fn wake_by(&mut self, due_ns: i64) {
+        self.state.quiet_ns = self.state.quiet_ns.min(due_ns);
+    }
+
     /// The last row delivered of an instrument, with the depth row in force; `None` before the first.
-    pub fn book(&self, instrument: u32) -> Option<(&Event, &Depth)> {
-        self.state.seen.get(instrument as usize)?.get(self.market.window)
+    pub fn book(&mut self, instrument: u32) -> Option<(&'a Event, &'a Depth)> {
+        if instrument as usize >= self.market.instruments.len() {
+            return None;
+        }
+        self.state.seen.sync(self.market.window);
+        self.market.window.seen(instrument, self.state.seen.passed(instrument))
     }
 
     /// The position of this strategy, at the mid of the last valid two-sided book delivered.
     ///
     /// # Errors
     /// `NOT_FOUND` for an unknown instrument, `OVERFLOW` where the money leaves 64 bits.
-    pub fn position(&self, instrument: u32) -> Result<Position, Status> {
+    pub fn position(&mut self, instrument: u32) -> Result<Position, Status> {
         let known = self.market.instruments.get(instrument as usize).ok_or(Status::NotFound)?;
+        self.state.seen.sync(self.market.window);
         let mid_x2 = self.state.mid_x2(self.market.window, instrument);
         self.state.account.position(known, self.strategy, instrument, mid_x2)
     }
@@ -121,6 +135,10 @@ impl Context<'_> {
         if level > 3 {
             return Err(Status::InvalidArgument);
         }
-        self.state.recorder.log(self.state.now_ns, self.strategy, level, text)
+        self.state.recorder.log(self.state.now_ns, self.strategy, level, text)?;
+        if self.state.recorder.wants_drain() {
+            self.wake_by(i64::MIN);
+        }
+        Ok(())
     }
 }

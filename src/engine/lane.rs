@@ -1,21 +1,21 @@
 //! One simulated trader: its strategies, and everything that is theirs alone.
 //!
 //! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
-//! the lane is built (law 12). `row_exch >= row_seen`: the exchange is never behind what a strategy saw.
+//! the lane is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; where the exchange has
+//! nothing of the lane, its cursor is left behind until a request arrives.
 
 use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
 use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response, Trace};
-use crate::feed::{Kept, Window, session_at};
+use crate::feed::{Cursor, Window, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Fifo, Legs, name_key};
 use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
-use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, flags, kind};
-use alloc::boxed::Box;
+use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, kind};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -148,9 +148,10 @@ pub(super) enum Phase {
 pub(super) struct LaneState {
     pub now_ns: i64,
     pub phase: Phase,
-    /// Next row for the exchange, and next row to be delivered.
-    pub row_exch: u64,
-    pub row_seen: u64,
+    /// Rows that were delivered.
+    pub seen: Cursor,
+    /// Before it nothing is due but rows, as far as is known; lowered by whatever makes something due.
+    pub quiet_ns: i64,
     pub gateway: Gateway,
     pub exchange: Exchange,
     pub out: Outbox,
@@ -158,14 +159,11 @@ pub(super) struct LaneState {
     pub account: Account,
     pub recorder: Recorder,
     pub digest: OrderDigest,
-    /// Last row delivered, and last valid two-sided book delivered, of each instrument.
-    pub seen: Box<[Kept]>,
-    pub marks: Box<[Kept]>,
     pub counts: LaneSummary,
     pub turnover: i128,
     drawdown: Drawdown,
     day: Day,
-    arrival: Arrival,
+    pub arrival: Arrival,
     capital: i64,
     timeseries_ns: i64,
     sample_next_ns: i64,
@@ -175,8 +173,16 @@ pub(super) struct LaneState {
 /// One simulated trader and its strategies.
 pub struct Lane<S> {
     pub(super) name: String,
-    pub(super) strategies: Vec<StrategySlot<S>>,
+    /// Code of each strategy, and apart from it, since a callback reads it, what is told about it.
+    pub(super) codes: Vec<S>,
+    pub(super) labels: Vec<Label>,
     pub(super) state: LaneState,
+}
+
+/// A strategy but for its code.
+pub(super) struct Label {
+    pub name: String,
+    pub params: Vec<(String, Param)>,
 }
 
 impl<S: Strategy> Lane<S> {
@@ -189,12 +195,11 @@ impl<S: Strategy> Lane<S> {
         let capacity = config.capacity;
         let symbols = instruments.iter().map(|i| name_key(&i.symbol)).collect();
         let instruments = instruments.len();
-        let kept = || alloc::vec![Kept::NONE; instruments].into_boxed_slice();
         let state = LaneState {
             now_ns: i64::MIN,
             phase: Phase::Created,
-            row_exch: 0,
-            row_seen: 0,
+            seen: Cursor::new(instruments),
+            quiet_ns: i64::MIN,
             gateway: Gateway::new(
                 &config.latency,
                 config.seed,
@@ -215,8 +220,6 @@ impl<S: Strategy> Lane<S> {
             account: Account::new(strategies.len(), instruments),
             recorder: Recorder::new(capacity.records),
             digest: OrderDigest::default(),
-            seen: kept(),
-            marks: kept(),
             counts: LaneSummary::default(),
             turnover: 0,
             drawdown: Drawdown::new(i128::from(config.capital)),
@@ -227,7 +230,11 @@ impl<S: Strategy> Lane<S> {
             sample_next_ns: i64::MIN,
             totals_end: Totals::default(),
         };
-        Lane { name: config.name, strategies, state }
+        let (codes, labels) = strategies
+            .into_iter()
+            .map(|StrategySlot { name, params, code }| (code, Label { name, params }))
+            .unzip();
+        Lane { name: config.name, codes, labels, state }
     }
 
     /// Calls one strategy. A return other than 0 ends the run with a fault that names it.
@@ -239,25 +246,26 @@ impl<S: Strategy> Lane<S> {
         callback: &'static str,
         call: impl FnOnce(&mut S, &mut Context<'_>) -> i32,
     ) -> Result<(), Fault> {
-        let slot = &mut self.strategies[strategy];
+        let label = &self.labels[strategy];
         let mut context = Context {
             state: &mut self.state,
             market: *market,
-            params: &slot.params,
+            params: &label.params,
             strategy: strategy as u32,
         };
-        match call(&mut slot.code, &mut context) {
+        match call(&mut self.codes[strategy], &mut context) {
             0 => Ok(()),
-            code => Err(stopped(&self.name, &slot.name, callback, code, self.state.now_ns)),
+            code => Err(stopped(&self.name, &label.name, callback, code, self.state.now_ns)),
         }
     }
 
     /// Runs `on_start` of every strategy, before the first row.
     pub(super) fn start(&mut self, market: &Market<'_>, ts_first_ns: i64) -> Result<(), Fault> {
         self.state.now_ns = ts_first_ns;
+        self.state.counts.ts_first_ns = ts_first_ns;
         self.state.phase = Phase::Trading;
         self.state.day.trading_day = day_at(market, ts_first_ns);
-        for strategy in 0..self.strategies.len() {
+        for strategy in 0..self.codes.len() {
             self.call(market, strategy, "on_start", |code, context| code.on_start(context))?;
         }
         Ok(())
@@ -266,7 +274,7 @@ impl<S: Strategy> Lane<S> {
     /// Runs `on_end` of every strategy and closes the books.
     pub(super) fn end(&mut self, market: &Market<'_>) -> Result<(), Fault> {
         self.state.phase = Phase::Ended;
-        for strategy in 0..self.strategies.len() {
+        for strategy in 0..self.codes.len() {
             self.call(market, strategy, "on_end", |code, context| code.on_end(context))?;
         }
         self.state.finish(market)
@@ -274,7 +282,7 @@ impl<S: Strategy> Lane<S> {
 }
 
 #[cold]
-fn stopped(lane: &str, strategy: &str, callback: &str, code: i32, now_ns: i64) -> Fault {
+pub(super) fn stopped(lane: &str, strategy: &str, callback: &str, code: i32, now_ns: i64) -> Fault {
     Fault::new(
         Status::StrategyStopped,
         format!(
@@ -308,27 +316,58 @@ impl LaneState {
     /// When the next row is due at the strategy; `i64::MAX` when none is known.
     #[inline]
     pub fn seen_due_ns(&mut self, window: &Window) -> i64 {
-        match window.event(self.row_seen) {
-            Some(event) => self.arrival.due_ns(self.row_seen, event),
-            None => i64::MAX,
+        window.event(self.seen.row).map_or(i64::MAX, |event| self.due_ns(event))
+    }
+
+    /// When the next row, `event`, is due at the strategy.
+    #[inline]
+    pub fn due_ns(&mut self, event: &Event) -> i64 {
+        match &mut self.arrival {
+            Arrival::Constant(ns) => event.ts_exch_ns + *ns,
+            // It does not overtake the row before it.
+            Arrival::Each(each) => each.due_ns(self.seen.row, event).max(self.now_ns),
         }
     }
 
     /// When the last row of the run is due at the strategy; the present when there is none.
     pub fn last_due_ns(&self, window: &Window) -> i64 {
-        let rows = (self.row_seen..window.row_end()).filter_map(|row| window.event(row));
-        self.arrival.last_due_ns(rows).max(self.now_ns)
+        self.arrival.last_due_ns(window.events_from(self.seen.row).iter()).max(self.now_ns)
     }
 
-    /// The next instant at which anything happens; `i64::MAX` when nothing is known to.
+    /// The next instant at which anything happens; `i64::MAX` when nothing is known to. Rows happen at an exchange only
+    /// where the lane has something there.
     #[inline]
     pub fn next_instant_ns(&mut self, window: &Window) -> i64 {
-        let row_ns = window.event(self.row_exch).map_or(i64::MAX, |event| event.ts_exch_ns);
-        row_ns
-            .min(self.seen_due_ns(window))
-            .min(self.gateway.due_ns())
-            .min(self.out.line.due_ns())
-            .min(self.timers.due_ns())
+        let row_ns = if self.exchange.is_idle() {
+            i64::MAX
+        } else {
+            window.event(self.exchange.row_next()).map_or(i64::MAX, |event| event.ts_exch_ns)
+        };
+        row_ns.min(self.seen_due_ns(window)).min(self.message_due_ns())
+    }
+
+    /// When the next request, answer or timer is due; `i64::MAX` when there is none.
+    #[inline]
+    pub fn message_due_ns(&self) -> i64 {
+        self.gateway.due_ns().min(self.out.line.due_ns()).min(self.timers.due_ns())
+    }
+
+    /// When equity is to be sampled: at the first row or message, `next_ns` if no row comes before, from the next grid
+    /// point on, on whichever side of the feed leg.
+    pub fn sample_due_ns(&mut self, window: &Window, next_ns: i64) -> i64 {
+        if !self.exchange.is_idle() || next_ns < self.sample_next_ns {
+            return next_ns;
+        }
+        let row = self.exchange.row_next().max(self.seen.row);
+        let rows = window.events_from(row);
+        let first = rows.partition_point(|event| event.ts_exch_ns < self.sample_next_ns);
+        rows.get(first).map_or(next_ns, |event| event.ts_exch_ns.min(next_ns))
+    }
+
+    /// Grid point of the next sample, ns.
+    #[inline]
+    pub fn sample_next_ns(&self) -> i64 {
+        self.sample_next_ns
     }
 
     /// Requests are taken until `on_end`.
@@ -363,37 +402,24 @@ impl LaneState {
         Ok(())
     }
 
-    /// Copies the rows that are about to leave the window.
-    pub fn save(&mut self, window: &Window, row_first: u64) {
-        self.exchange.save(window, row_first);
-        for kept in self.seen.iter_mut().chain(self.marks.iter_mut()) {
-            kept.save(window, row_first);
-        }
-    }
-
-    /// Bid plus ask of the mark of an instrument.
+    /// Bid plus ask of the mark of an instrument, as of the rows that [`Cursor::sync`] took in last.
     pub fn mid_x2(&self, window: &Window, instrument: u32) -> Option<i64> {
-        let (event, depth) = self.marks[instrument as usize].get(window)?;
+        let (event, depth) = window.mark(instrument, self.seen.passed(instrument))?;
         Book { event, depth }.mid_x2()
     }
 
-    /// Notes a row that is being delivered: the last seen, the mark, the trading day.
+    /// A row without a clock of its own cannot be delivered by it.
     #[inline]
-    pub fn note_seen(&mut self, market: &Market<'_>, row: u64, event: &Event) -> Result<(), Fault> {
-        let index = event.instrument as usize;
-        self.seen[index].set(row);
-        const UNMARKABLE: u16 = flags::BOOK_INVALID | flags::NO_BID | flags::NO_ASK;
-        if event.kind == kind::BOOK && event.flags & UNMARKABLE == 0 {
-            self.marks[index].set(row);
-        }
-        if self.counts.rows_delivered == 0 {
-            self.counts.ts_first_ns = event.ts_exch_ns;
-        }
-        self.counts.rows_delivered += 1;
-        self.counts.ts_last_ns = event.ts_exch_ns;
-        if self.arrival.is_clock_missing(event) {
-            return Err(clock_missing(market, event));
-        }
+    pub fn check_clock(&self, market: &Market<'_>, event: &Event) -> Result<(), Fault> {
+        let is_missing = self.arrival.is_clock_missing(event);
+        if is_missing { Err(clock_missing(market, event)) } else { Ok(()) }
+    }
+
+    /// Passes the next row, `event`, at its delivery at `due_ns`.
+    #[inline(always)]
+    pub fn pass(&mut self, market: &Market<'_>, event: &Event, due_ns: i64) -> Result<(), Fault> {
+        self.now_ns = due_ns;
+        self.seen.row = self.seen.row.wrapping_add(1); // 2^64 rows do not come
         if event.kind == kind::SESSION_OPEN { self.roll_day(market, event) } else { Ok(()) }
     }
 
@@ -467,7 +493,8 @@ impl LaneState {
         Ok(())
     }
 
-    fn totals(&self, market: &Market<'_>) -> Result<Totals, Fault> {
+    fn totals(&mut self, market: &Market<'_>) -> Result<Totals, Fault> {
+        self.seen.sync(market.window);
         self.account
             .totals(market.instruments, |index| self.mid_x2(market.window, index))
             .map_err(|status| self.money_fault(status))
@@ -494,7 +521,8 @@ impl LaneState {
     fn finish(&mut self, market: &Market<'_>) -> Result<(), Fault> {
         self.totals_end = self.totals(market)?;
         let totals = self.totals_end;
-        if self.counts.rows_delivered > 0 {
+        if let Some(last) = self.seen.row.checked_sub(1) {
+            self.counts.ts_last_ns = market.window.ts_exch_ns(last).unwrap_or(self.now_ns);
             self.sample(market, self.now_ns)?;
             self.end_day(&totals)?;
         }
@@ -512,6 +540,7 @@ impl LaneState {
         let totals = &self.totals_end;
         Ok(LaneSummary {
             order_digest: self.digest.finish(),
+            rows_delivered: self.seen.row,
             turnover: self.narrow(self.turnover)?,
             pnl_realised: self.narrow(totals.pnl_realised)?,
             pnl_unrealised: self.narrow(totals.pnl_unrealised)?,

@@ -145,7 +145,7 @@ impl<S: Strategy> Replay<S> {
     /// Drops the rows behind every lane.
     fn make_room(&mut self) -> Result<(), Fault> {
         let window = self.feed.window();
-        let oldest = self.lanes.iter().map(|lane| lane.state.row_seen).min();
+        let oldest = self.lanes.iter().map(|lane| lane.state.seen.row).min();
         let oldest = oldest.unwrap_or(window.row_end()).min(window.row_end());
         let held = window.row_end() - oldest;
         if oldest == window.row_first() {
@@ -157,9 +157,6 @@ impl<S: Strategy> Replay<S> {
                     held * 4
                 ),
             ));
-        }
-        for lane in &mut self.lanes {
-            lane.state.save(window, oldest);
         }
         self.feed.free_before(oldest);
         Ok(())

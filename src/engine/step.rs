@@ -2,15 +2,19 @@
 //!
 //! Invariants (law 2): at one instant the exchange applies rows, then requests arrive, then reports are
 //! delivered, then rows are delivered, then timers fire; what was sent with zero latency makes another round
-//! of the same instant, up to `ROUNDS_MAX`. Cost: one comparison of five clocks an instant, and the callback.
+//! of the same instant, up to `ROUNDS_MAX`. Most instants have rows and nothing else: [`rows`] runs those in a loop of
+//! their own, and leaves the rest to [`instant`]. Cost: a row, two comparisons and the callback; the exchange's rows only
+//! where the lane has something there.
 
-use super::lane::{Lane, LaneState, Phase};
+use super::context::Context;
+use super::lane::{Lane, LaneState, Phase, stopped};
 use crate::exchange::{Market, Message, Response};
+use crate::latency::Arrival;
 use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
 use crate::wire::Fault;
 use crate::wire::limits::ROUNDS_MAX;
-use crate::wire::{Fill, Report, ReportKind, Status, TraceWhat};
+use crate::wire::{Event, Fill, Report, ReportKind, Status, TraceWhat};
 use alloc::format;
 
 /// Why a lane stopped running.
@@ -28,34 +32,139 @@ pub fn run<S: Strategy>(
     market: &Market<'_>,
     limit_ns: i64,
 ) -> Result<Pause, Fault> {
-    let mut t_ns = lane.state.next_instant_ns(market.window);
     loop {
+        let state = &mut lane.state;
+        state.quiet_ns = limit_ns.min(state.sample_next_ns()).min(state.message_due_ns());
+        rows(lane, market)?;
+        let state = &mut lane.state;
+        let t_ns = state.next_instant_ns(market.window);
+        if state.wants_drain() {
+            return Ok(Pause::Drain);
+        }
+        let sample_ns = state.sample_due_ns(market.window, t_ns);
+        if sample_ns < limit_ns {
+            state.sample_until(market, sample_ns)?;
+        }
         if t_ns >= limit_ns {
             return Ok(Pause::Limit);
         }
-        if lane.state.wants_drain() {
-            return Ok(Pause::Drain);
+        if sample_ns >= t_ns {
+            instant(lane, market, t_ns, false)?;
         }
-        lane.state.sample_until(market, t_ns)?;
-        t_ns = instant(lane, market, t_ns)?;
     }
 }
 
-/// Runs one instant; returns the next one.
-fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> Result<i64, Fault> {
+/// Runs the instants before `quiet_ns`, at which nothing happens but rows.
+fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
+    let row_first = lane.state.seen.row;
+    match (&*lane.codes, &lane.state.arrival) {
+        ([_], Arrival::Constant(ns)) if lane.state.exchange.is_idle() => {
+            rows_of_one::<S, false>(lane, market, *ns)?;
+        }
+        ([_], Arrival::Constant(ns)) => rows_of_one::<S, true>(lane, market, *ns)?,
+        _ => rows_of_many(lane, market)?,
+    }
+    // Whatever the last row's callbacks made due at its own instant goes on with that instant.
+    let state = &lane.state;
+    if state.seen.row > row_first && state.quiet_ns <= state.now_ns {
+        return instant(lane, market, state.now_ns, true);
+    }
+    Ok(())
+}
+
+/// [`rows`] of one strategy on a constant feed leg: the loop that most of a run's time is spent in. The exchange has rows to
+/// apply in between if it `IS_LIVE`, and can become so at no row.
+fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    feed_ns: i64,
+) -> Result<(), Fault> {
+    let Lane { name, codes, labels, state } = lane;
+    let ([code], [label]) = (&mut **codes, &**labels) else { return Ok(()) };
+    let mut context = Context { state, market: *market, params: &label.params, strategy: 0 };
+    let window = market.window;
+    for event in window.events_from(context.state.seen.row) {
+        let due_ns = event.ts_exch_ns + feed_ns;
+        if IS_LIVE {
+            exchange_applies_quiet_rows(context.state, market, due_ns)?;
+        }
+        if due_ns >= context.state.quiet_ns {
+            return Ok(());
+        }
+        let depth = window.depth(event.depth_ix);
+        context.state.pass(market, event, due_ns)?;
+        let status = code.on_event(&mut context, event, depth);
+        if status != 0 {
+            return Err(stopped(name, &label.name, "on_event", status, due_ns));
+        }
+    }
+    // Every known row is delivered; the exchange may know of more.
+    if IS_LIVE { exchange_applies_quiet_rows(context.state, market, i64::MAX) } else { Ok(()) }
+}
+
+/// [`rows`] of any lane.
+fn rows_of_many<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
+    while let Some(event) = market.window.event(lane.state.seen.row) {
+        let due_ns = lane.state.due_ns(event);
+        exchange_applies_quiet_rows(&mut lane.state, market, due_ns)?;
+        if due_ns >= lane.state.quiet_ns {
+            return Ok(());
+        }
+        deliver_row(lane, market, event, due_ns)?;
+    }
+    exchange_applies_quiet_rows(&mut lane.state, market, i64::MAX)
+}
+
+/// Lets the exchange apply rows up to `due_ns`, before anything else is due.
+#[inline]
+fn exchange_applies_quiet_rows(
+    state: &mut LaneState,
+    market: &Market<'_>,
+    due_ns: i64,
+) -> Result<(), Fault> {
+    let LaneState { exchange, out, .. } = state;
+    if exchange.is_idle() {
+        return Ok(());
+    }
+    while let Some(event) = market.window.event(exchange.row_next())
+        && event.ts_exch_ns <= due_ns
+        && event.ts_exch_ns < state.quiet_ns
+    {
+        if exchange.on_row(market, exchange.row_next(), event, out)? {
+            state.quiet_ns = state.quiet_ns.min(out.line.due_ns());
+            if !out.queues.is_empty() {
+                state.quiet_ns = i64::MIN;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs one instant; where it has begun, from the delivery of its rows on.
+fn instant<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    t_ns: i64,
+    mut has_begun: bool,
+) -> Result<(), Fault> {
     lane.state.now_ns = t_ns;
     for _ in 0..ROUNDS_MAX {
-        exchange_applies_rows(&mut lane.state, market, t_ns)?;
-        while let Some(request) = lane.state.gateway.pop_due(t_ns) {
-            let LaneState { exchange, out, .. } = &mut lane.state;
-            exchange.on_request(market, &request, t_ns, out)?;
+        if !has_begun {
+            exchange_applies_rows(&mut lane.state, market, t_ns)?;
+            while let Some(request) = lane.state.gateway.pop_due(t_ns) {
+                let LaneState { exchange, out, .. } = &mut lane.state;
+                exchange.on_request(market, &request, t_ns, out)?;
+            }
+            lane.state.note_queues()?;
+            while let Some(response) = lane.state.out.line.pop_due(t_ns) {
+                deliver_response(lane, market, response)?;
+            }
         }
-        lane.state.note_queues()?;
-        while let Some(response) = lane.state.out.line.pop_due(t_ns) {
-            deliver_response(lane, market, response)?;
-        }
-        while lane.state.seen_due_ns(market.window) <= t_ns {
-            deliver_row(lane, market)?;
+        has_begun = false;
+        while let Some(event) = market.window.event(lane.state.seen.row)
+            && lane.state.due_ns(event) <= t_ns
+        {
+            deliver_row(lane, market, event, t_ns)?;
         }
         let rank_end = lane.state.timers.rank_next();
         while let Some(timer) = lane.state.timers.pop_due(t_ns, rank_end) {
@@ -63,9 +172,8 @@ fn instant<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>, t_ns: i64) -> R
                 code.on_timer(context, timer.timer_id)
             })?;
         }
-        let next_ns = lane.state.next_instant_ns(market.window);
-        if next_ns > t_ns {
-            return Ok(next_ns);
+        if lane.state.next_instant_ns(market.window) > t_ns {
+            return Ok(());
         }
     }
     Err(rounds_exceeded(&lane.name, t_ns))
@@ -77,23 +185,32 @@ fn exchange_applies_rows(
     market: &Market<'_>,
     t_ns: i64,
 ) -> Result<(), Fault> {
-    while let Some(event) = market.window.event(state.row_exch)
+    let LaneState { exchange, out, .. } = state;
+    if exchange.is_idle() {
+        let from = exchange.row_next().max(state.seen.row);
+        let rows = market.window.events_from(from);
+        exchange.pass_to(from + rows.partition_point(|event| event.ts_exch_ns <= t_ns) as u64);
+        return Ok(());
+    }
+    while let Some(event) = market.window.event(exchange.row_next())
         && event.ts_exch_ns <= t_ns
     {
-        state.exchange.on_row(market, state.row_exch, event, &mut state.out)?;
-        state.row_exch += 1;
+        exchange.on_row(market, exchange.row_next(), event, out)?;
     }
     Ok(())
 }
 
-#[inline]
-fn deliver_row<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
-    let row = lane.state.row_seen;
-    let Some(event) = market.window.event(row) else { return Ok(()) };
-    lane.state.row_seen += 1;
-    lane.state.note_seen(market, row, event)?;
+/// Hands the next row, `event`, to every strategy of a lane.
+fn deliver_row<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    event: &Event,
+    t_ns: i64,
+) -> Result<(), Fault> {
+    lane.state.check_clock(market, event)?;
+    lane.state.pass(market, event, t_ns)?;
     let depth = market.window.depth(event.depth_ix);
-    for strategy in 0..lane.strategies.len() {
+    for strategy in 0..lane.codes.len() {
         lane.call(market, strategy, "on_event", |code, context| {
             code.on_event(context, event, depth)
         })?;

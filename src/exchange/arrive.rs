@@ -247,7 +247,8 @@ impl Exchange {
             return Queue::join(unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
         };
         let instrument = &market.instruments[order.instrument as usize];
-        let printed = self.venues[order.instrument as usize].printed[order.side.index()];
+        let passed = self.rows.passed(order.instrument);
+        let printed = market.window.printed(order.instrument, passed)[order.side.index()];
         let state = book.state(order.side, order.price, instrument.depth_max);
         let left = printed.left(order.side, order.price, state);
         let unseen = match self.config.unseen {
@@ -292,7 +293,9 @@ impl Exchange {
                 continue;
             }
             let is_traced = out.trace.look(order, &self.rules, ts_ns);
-            for taken in &mut self.venues[order.instrument as usize].taken {
+            let venue = &mut self.venues[order.instrument as usize];
+            venue.has_taken = true;
+            for taken in &mut venue.taken {
                 taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
             }
             for world in 0..WORLDS {

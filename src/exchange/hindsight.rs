@@ -6,10 +6,9 @@
 //! close; the engine runs an instant only when the rows of that time are known, so chunks do not show. Cost: the rows until
 //! that book, of other instruments too, once an arrival.
 
-use super::passive::passive_sides;
 use super::resting::Resting;
 use super::{Exchange, Market};
-use crate::book::{Book, LevelState};
+use crate::book::{Book, LevelState, passive_sides};
 use crate::wire::kind;
 
 /// How far ahead the next book may be, ns.
@@ -32,7 +31,7 @@ impl Exchange {
         let depth_max = market.instruments[order.instrument as usize].depth_max;
         let until_ns = now_ns.saturating_add(HINDSIGHT_NS);
         let mut printed: u32 = 0;
-        for row in self.row_next.. {
+        for row in self.rows.row.. {
             let event = market.window.event(row).filter(|event| event.ts_exch_ns <= until_ns)?;
             if event.instrument != order.instrument {
                 continue;

@@ -14,7 +14,6 @@ mod auction;
 mod config;
 mod hindsight;
 mod passive;
-mod printed;
 mod queue;
 mod resting;
 mod rules;
@@ -31,8 +30,8 @@ pub use queue::{LOT, WORLDS};
 pub use rules::Terms;
 pub use trace::Trace;
 
-use crate::book::Book;
-use crate::feed::{Kept, Window, session_at};
+use crate::book::{Book, passive_sides};
+use crate::feed::{Cursor, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
@@ -42,8 +41,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 use auction::NO_MATCH;
-use passive::passive_sides;
-use printed::Printed;
 use queue::QueueRules;
 use resting::{NO_SLOT, Resting, RestingOrders};
 use taken::Taken;
@@ -172,18 +169,16 @@ impl Outbox {
     }
 }
 
-/// One instrument as this lane's exchange sees it.
+/// What this lane has at the exchange in one instrument, besides its orders.
 #[derive(Clone, Debug)]
 struct Venue {
-    /// The last valid book.
-    book: Kept,
+    /// Whether an order rests, or taken lots are remembered: without, rows mean nothing here and are passed by.
+    is_live: bool,
+    /// Whether any of `taken` remembers lots.
+    has_taken: bool,
     /// Lots of the displayed bid (0) and ask (1) side that the lane used up, in each world.
     taken: [[Taken; 2]; WORLDS],
-    /// What printed on the bid (0) and the ask (1) side since that book.
-    printed: [Printed; 2],
-    /// Last valid trade, ns.
-    ts_trade_ns: i64,
-    /// When the last session closed; orders find the book cleared unless the next one opens at once.
+    /// When the last session closed, ns: the book is cleared unless the next one opens at once.
     ts_close_ns: i64,
     /// Match of the last auction that orders could take part in, ns; [`NO_MATCH`].
     match_ns: i64,
@@ -207,8 +202,10 @@ pub struct Exchange {
     rules: QueueRules,
     venues: Box<[Venue]>,
     orders: RestingOrders,
-    /// The next row of the window to be applied.
-    row_next: u64,
+    /// Rows that were applied, or passed by.
+    rows: Cursor,
+    /// Instruments that are live.
+    live: u32,
     ghosts_cut: u64,
     limits_unknown: u64,
 }
@@ -217,10 +214,9 @@ impl Exchange {
     /// An exchange without orders. Allocates once.
     pub fn new(config: &ExchangeConfig, orders_max: usize, instruments: usize) -> Self {
         let venue = || Venue {
-            book: Kept::NONE,
+            is_live: false,
+            has_taken: false,
             taken: core::array::from_fn(|_| [Taken::new(), Taken::new()]),
-            printed: [Printed::NONE; 2],
-            ts_trade_ns: i64::MIN,
             ts_close_ns: UNDEF_TIME,
             match_ns: NO_MATCH,
             match_known_ns: NO_MATCH,
@@ -230,22 +226,23 @@ impl Exchange {
             rules: QueueRules::new(config),
             venues: (0..instruments).map(|_| venue()).collect(),
             orders: RestingOrders::new(orders_max, config.ghosts_max, instruments),
-            row_next: 0,
+            rows: Cursor::new(instruments),
+            live: 0,
             ghosts_cut: 0,
             limits_unknown: 0,
         }
     }
 
-    /// The last valid book.
-    fn book<'a>(&'a self, market: &Market<'a>, instrument: u32) -> Option<Book<'a>> {
-        let (event, depth) = self.venues[instrument as usize].book.get(market.window)?;
+    /// The last valid book, as of the rows that [`Cursor::sync`] took in last.
+    fn book<'a>(&self, market: &Market<'a>, instrument: u32) -> Option<Book<'a>> {
+        let (event, depth) = market.window.book(instrument, self.rows.passed(instrument))?;
         Some(Book { event, depth })
     }
 
     /// The last valid book, if an order that arrives at `now_ns` may take from it: one that trades have left behind for
     /// too long is stale (law 8).
     fn book_to_take<'a>(
-        &'a self,
+        &self,
         market: &Market<'a>,
         instrument: u32,
         now_ns: i64,
@@ -253,7 +250,8 @@ impl Exchange {
         let book = self.book(market, instrument)?;
         let ts_book_ns = book.event.ts_exch_ns;
         let is_old = now_ns.saturating_sub(ts_book_ns) > self.config.stale_ns;
-        let is_stale = is_old && self.venues[instrument as usize].ts_trade_ns > ts_book_ns;
+        let passed = self.rows.passed(instrument);
+        let is_stale = is_old && market.window.ts_trade_ns(instrument, passed) > ts_book_ns;
         (!is_stale).then_some(book)
     }
 
@@ -269,14 +267,6 @@ impl Exchange {
             let order = self.orders.get_mut(slot);
             (order.own_shown, order.own_printed) = (shown_qty, printed_qty);
         }
-    }
-
-    /// Takes a valid book, row number `row`, for the one in force, and does nothing else: for who knows that it changes
-    /// nothing for any order.
-    pub fn note_book(&mut self, instrument: u32, row: u64) {
-        let venue = &mut self.venues[instrument as usize];
-        venue.book.set(row);
-        venue.printed = [Printed::NONE; 2];
     }
 
     /// Filled orders whose other estimates were given up because too many were followed at once.
@@ -297,11 +287,23 @@ impl Exchange {
         })
     }
 
-    /// Copies the books that are about to leave the window.
-    pub fn save(&mut self, window: &Window, row_first: u64) {
-        for venue in &mut self.venues {
-            venue.book.save(window, row_first);
-        }
+    /// Whether nothing of the lane is at the exchange: rows mean nothing to it until a request arrives.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.live == 0
+    }
+
+    /// The next row to be applied.
+    #[inline]
+    pub fn row_next(&self) -> u64 {
+        self.rows.row
+    }
+
+    /// Passes the rows before number `row` by: nothing of the lane was there while they came.
+    #[inline]
+    pub fn pass_to(&mut self, row: u64) {
+        debug_assert!(self.is_idle(), "Invariant: a live exchange applies every row");
+        self.rows.row = self.rows.row.max(row);
     }
 
     /// Entries of used-up liquidity lost to full tables.
@@ -310,7 +312,7 @@ impl Exchange {
         self.venues.iter().flat_map(|v| &v.taken[filling]).map(Taken::forgotten).sum()
     }
 
-    /// Applies row number `row` of the window.
+    /// Applies row number `row` of the window. Says whether it meant anything here.
     #[inline]
     pub fn on_row(
         &mut self,
@@ -318,40 +320,43 @@ impl Exchange {
         row: u64,
         event: &Event,
         out: &mut Outbox,
-    ) -> Result<(), Fault> {
-        self.row_next = row + 1;
+    ) -> Result<bool, Fault> {
+        self.rows.row = row + 1;
+        if !self.venues[event.instrument as usize].is_live {
+            return Ok(false);
+        }
+        self.apply(market, event, out).map(|()| true)
+    }
+
+    fn apply(&mut self, market: &Market<'_>, event: &Event, out: &mut Outbox) -> Result<(), Fault> {
         match event.kind {
-            kind::BOOK if event.is_book_valid() => {
-                let venue = &mut self.venues[event.instrument as usize];
-                venue.book.set(row);
-                venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
-                venue.printed = [Printed::NONE; 2];
-                let idle = venue.taken.iter().flatten().all(Taken::is_empty);
-                if idle && !self.orders.has_any(event.instrument) {
-                    return Ok(());
-                }
-                self.on_book(market, event, out)
-            }
+            kind::BOOK if event.is_book_valid() => self.on_book(market, event, out)?,
             kind::TRADE if event.is_trade_valid() => {
-                let passive = passive_sides(event, self.book(market, event.instrument));
-                let venue = &mut self.venues[event.instrument as usize];
-                venue.ts_trade_ns = event.ts_exch_ns;
-                for (side, is_passive) in [(Side::Sell, passive[1]), (Side::Buy, passive[0])] {
-                    if is_passive {
-                        let printed = &mut venue.printed[side.index()];
-                        printed.note(side, event.trade_price, event.trade_qty);
-                    }
-                }
-                if !self.orders.has_any(event.instrument) {
-                    return Ok(());
-                }
-                self.on_trade(event, passive, out)
+                let book = if event.aggressor == 0 {
+                    self.rows.sync(market.window);
+                    self.book(market, event.instrument)
+                } else {
+                    None // It is not asked for.
+                };
+                self.on_trade(event, passive_sides(event, book), out)?;
             }
             kind::TRADE if event.flags & flags::AUCTION_PRINT != 0 => {
-                self.on_auction_print(event, out)
+                self.on_auction_print(event, out)?;
             }
-            kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(market, event, out),
-            _ => Ok(()),
+            kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(market, event, out)?,
+            _ => return Ok(()),
+        }
+        self.note_live(event.instrument);
+        Ok(())
+    }
+
+    /// Finds out whether an instrument is live.
+    fn note_live(&mut self, instrument: u32) {
+        let venue = &mut self.venues[instrument as usize];
+        let is_live = venue.has_taken || self.orders.has_any(instrument);
+        if is_live != venue.is_live {
+            venue.is_live = is_live;
+            self.live = if is_live { self.live + 1 } else { self.live - 1 };
         }
     }
 
@@ -366,11 +371,14 @@ impl Exchange {
         if request.is_throttled {
             return self.refuse_throttled(request, ts_ns, out);
         }
+        self.rows.sync(market.window);
         match request.ask {
-            Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out),
-            Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out),
-            Ask::Cancel => self.cancel(market, request, ts_ns, out),
+            Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out)?,
+            Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out)?,
+            Ask::Cancel => self.cancel(market, request, ts_ns, out)?,
         }
+        self.note_live(request.origin.instrument);
+        Ok(())
     }
 
     /// Answers for the broker.
@@ -472,9 +480,8 @@ impl Exchange {
         let venue = &mut self.venues[event.instrument as usize];
         if event.kind == kind::SESSION_OPEN {
             if venue.ts_close_ns != ts_ns || is_auction {
-                venue.book.clear();
-                venue.printed = [Printed::NONE; 2];
                 venue.taken.iter_mut().flatten().for_each(Taken::clear);
+                venue.has_taken = false;
                 for side in [Side::Buy, Side::Sell] {
                     let mut slot = self.orders.first(event.instrument, side);
                     while slot != NO_SLOT {

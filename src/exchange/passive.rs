@@ -8,6 +8,7 @@
 use super::config::{CrossedFills, ThroughFills};
 use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
 use super::resting::{NO_SLOT, Resting};
+use super::taken::Taken;
 use super::{Exchange, Market, Outbox, Trace, Trade, fill};
 use crate::book::Book;
 use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, TraceWhat, UNDEF_TIME};
@@ -96,9 +97,12 @@ impl Exchange {
         let depth_max = market.instruments[event.instrument as usize].depth_max;
         let book = Book { event, depth: market.window.depth(event.depth_ix) };
         let venue = &mut self.venues[event.instrument as usize];
-        for taken in &mut venue.taken {
-            for side in [Side::Buy, Side::Sell] {
-                taken[side.index()].on_book(self.config.replenish, &book, side, depth_max);
+        venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
+        if venue.has_taken {
+            for taken in &mut venue.taken {
+                for side in [Side::Buy, Side::Sell] {
+                    taken[side.index()].on_book(self.config.replenish, &book, side, depth_max);
+                }
             }
         }
         for side in [Side::Buy, Side::Sell] {
@@ -107,6 +111,8 @@ impl Exchange {
                 self.fill_crossed(&book, side, out)?;
             }
         }
+        let venue = &mut self.venues[event.instrument as usize];
+        venue.has_taken = venue.has_taken && !venue.taken.iter().flatten().all(Taken::is_empty);
         Ok(())
     }
 
@@ -144,7 +150,8 @@ impl Exchange {
                     *lots = leaves;
                     continue;
                 }
-                let taken = &mut self.venues[instrument as usize].taken[world][opposite.index()];
+                let venue = &mut self.venues[instrument as usize];
+                let taken = &mut venue.taken[world][opposite.index()];
                 for index in 0..LEVELS_MAX {
                     let Some((price, shown)) = book.level(opposite, index) else { break };
                     if side.is_better(price, order.price) || *lots == leaves {
@@ -154,6 +161,7 @@ impl Exchange {
                     let qty = taken.left(replenish, ts_ns, price, shown).min(leaves - *lots);
                     if qty > 0 {
                         taken.take(replenish, ts_ns, opposite, price, shown, qty);
+                        venue.has_taken = true;
                         *lots += qty;
                     }
                 }
@@ -253,18 +261,4 @@ fn whole(parts: i64) -> u32 {
 /// The nearest number of lots; a half goes up.
 fn nearest(parts: i64) -> u32 {
     u32::try_from((parts + LOT / 2).div_euclid(LOT)).unwrap_or(0)
-}
-
-/// Which sides a print may fill: buys, sells. An unknown aggressor is inferred from the last valid book, not from
-/// whatever is displayed, and inside the spread either side may have been hit; the print's quantity is spent once
-/// all the same.
-pub(super) fn passive_sides(event: &Event, book: Option<Book<'_>>) -> [bool; 2] {
-    let touch = |side| book.and_then(|book| book.level(side, 0)).map(|(price, _)| price);
-    match event.aggressor {
-        1 => [false, true],
-        -1 => [true, false],
-        _ if touch(Side::Sell).is_some_and(|ask| event.trade_price >= ask) => [false, true],
-        _ if touch(Side::Buy).is_some_and(|bid| event.trade_price <= bid) => [true, false],
-        _ => [true, true],
-    }
 }

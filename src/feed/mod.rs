@@ -5,15 +5,19 @@
 //! and counted). A trade row carries the last displayed book of its instrument. Nothing allocates after
 //! construction. Cost: about 20 ns a row and stream.
 
+mod cursor;
 mod hash;
 mod merge;
+mod printed;
 mod session;
 mod stream;
+mod trail;
 mod twins;
 mod window;
 
+pub use cursor::Cursor;
 pub use session::{order_session, session_at};
-pub use window::{Kept, Window};
+pub use window::Window;
 
 use crate::book::Book;
 use crate::wire::limits::TS_NS_MAX;
@@ -158,7 +162,7 @@ impl Feed {
             displayed: alloc::vec![none; instruments.len()],
             stats: alloc::vec![FeedStats::default(); instruments.len()],
             hash: DataHash::new(instruments.len()),
-            window: Window::new(config.window_rows),
+            window: Window::new(config.window_rows, instruments.len()),
             previous: None,
             twins: Twins::new(),
             started: false,
@@ -171,7 +175,7 @@ impl Feed {
         &self.window
     }
 
-    /// Drops the rows before `row`. Every reference to one of them must have been saved.
+    /// Drops the rows before `row`.
     pub fn free_before(&mut self, row: u64) {
         self.window.free_before(row);
     }

@@ -1,10 +1,16 @@
 //! The replay window: the rows that lanes may still look at, in one piece of memory.
 //!
 //! Invariants: rows are numbered from 0 over the whole run and their numbers never change; a row's depth row
-//! is in the window as long as the row is. Both arrays are allocated once; when they are full, the rows behind
+//! is in the window as long as the row is. The arrays are allocated once; when they are full, the rows behind
 //! every lane are dropped and the rest moves to the front, so the cost is amortised over at least half a window.
+//! What an instrument looked like at any row that a lane may stand at is found from its last row there, in or before the
+//! window: see [`super::trail`] and [`super::cursor`].
 
-use crate::wire::{Depth, Event};
+use super::printed::Printed;
+use super::trail::{Back, Base, Head, Picture, Trail};
+use crate::book::{Book, passive_sides};
+use crate::wire::{Depth, Event, Side};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Rows and depth rows in force.
@@ -12,20 +18,33 @@ use alloc::vec::Vec;
 pub struct Window {
     events: Vec<Event>,
     depths: Vec<Depth>,
+    trails: Vec<Trail>,
     rows_max: usize,
     row_first: u64,
     depth_first: u32,
+    /// Stamp of the last row that was dropped.
+    ts_dropped_ns: Option<i64>,
+    /// By instrument: where it is at the end of the window, and what is left of it before the window.
+    heads: Box<[Head]>,
+    bases: Box<[Base]>,
+    /// Scratch of `free_before`: number behind an instrument's last row that is dropped.
+    dropped: Box<[u64]>,
 }
 
 impl Window {
-    /// An empty window of `rows_max` rows. Allocates `rows_max` x 320 bytes, once.
-    pub fn new(rows_max: usize) -> Self {
+    /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 332 bytes, once.
+    pub fn new(rows_max: usize, instruments: usize) -> Self {
         Window {
             events: Vec::with_capacity(rows_max),
             depths: Vec::with_capacity(2 * rows_max),
+            trails: Vec::with_capacity(rows_max),
             rows_max,
             row_first: 0,
             depth_first: 0,
+            ts_dropped_ns: None,
+            heads: alloc::vec![Head::START; instruments].into_boxed_slice(),
+            bases: alloc::vec![Base::NONE; instruments].into_boxed_slice(),
+            dropped: alloc::vec![0; instruments].into_boxed_slice(),
         }
     }
 
@@ -50,15 +69,117 @@ impl Window {
         self.events.get((row.wrapping_sub(self.row_first)) as usize)
     }
 
+    /// The rows from this number on, which must be held or be the next.
+    #[inline]
+    pub fn events_from(&self, row: u64) -> &[Event] {
+        self.events.get(row.wrapping_sub(self.row_first) as usize..).unwrap_or_default()
+    }
+
     /// The depth row of this index, which must be held.
     #[inline]
     pub fn depth(&self, depth_ix: u32) -> &Depth {
         &self.depths[depth_ix.wrapping_sub(self.depth_first) as usize]
     }
 
+    /// The stamp of a row that is held, or was the last to be dropped, ns.
+    pub fn ts_exch_ns(&self, row: u64) -> Option<i64> {
+        let dropped = self.ts_dropped_ns.filter(|_| row + 1 == self.row_first);
+        self.event(row).map(|event| event.ts_exch_ns).or(dropped)
+    }
+
     /// The last row held.
     pub fn last(&self) -> Option<&Event> {
         self.events.last()
+    }
+
+    /// The row of an instrument that ends just before number `passed`, as [`super::Cursor::passed`] tells it.
+    pub fn seen(&self, instrument: u32, passed: u64) -> Option<Picture<'_>> {
+        self.look(passed, |_| Some(passed.wrapping_sub(1)), &self.bases[instrument as usize].seen)
+    }
+
+    /// The last valid book of an instrument at such a row, if the venue has not cleared it.
+    pub fn book(&self, instrument: u32, passed: u64) -> Option<Picture<'_>> {
+        let base = &self.bases[instrument as usize].book;
+        self.look(passed, |trail| trail.book.from(passed - 1), base)
+    }
+
+    /// The last valid two-sided book of an instrument at such a row.
+    pub fn mark(&self, instrument: u32, passed: u64) -> Option<Picture<'_>> {
+        let base = &self.bases[instrument as usize].mark;
+        self.look(passed, |trail| trail.mark.from(passed - 1), base)
+    }
+
+    #[inline]
+    fn look<'a>(
+        &'a self,
+        passed: u64,
+        find: impl FnOnce(&Trail) -> Option<u64>,
+        base: &'a Option<(Event, Depth)>,
+    ) -> Option<Picture<'a>> {
+        if passed > self.row_first {
+            let row = find(self.trail(passed - 1))?;
+            if row >= self.row_first {
+                return self.event(row).map(|event| (event, self.depth(event.depth_ix)));
+            }
+        }
+        base.as_ref().map(|(event, depth)| (event, depth))
+    }
+
+    #[inline]
+    fn trail(&self, row: u64) -> &Trail {
+        &self.trails[row.wrapping_sub(self.row_first) as usize]
+    }
+
+    /// What has printed on the bid (0) and the ask (1) side of an instrument since its book in force at such a row. Walks
+    /// those prints.
+    pub fn printed(&self, instrument: u32, passed: u64) -> [Printed; 2] {
+        let base = &self.bases[instrument as usize];
+        let book = self.book(instrument, passed).map(|(event, depth)| Book { event, depth });
+        let mut printed = [Printed::NONE; 2];
+        let reaches_base = self.walk(passed, |event| {
+            if event.is_trade_valid() {
+                let sides = passive_sides(event, book);
+                for side in [Side::Buy, Side::Sell] {
+                    if sides[side.index()] {
+                        printed[side.index()].note(side, event.trade_price, event.trade_qty);
+                    }
+                }
+            }
+            true
+        });
+        if reaches_base {
+            for side in [Side::Buy, Side::Sell] {
+                printed[side.index()].join(side, base.printed[side.index()]);
+            }
+        }
+        printed
+    }
+
+    /// Stamp of the last valid trade of an instrument since its book in force at such a row, ns; `i64::MIN` for none.
+    pub fn ts_trade_ns(&self, instrument: u32, passed: u64) -> i64 {
+        let mut ts_trade_ns = i64::MIN;
+        let reaches_base = self.walk(passed, |event| {
+            if event.is_trade_valid() {
+                ts_trade_ns = event.ts_exch_ns;
+            }
+            ts_trade_ns == i64::MIN
+        });
+        if reaches_base { self.bases[instrument as usize].ts_trade_ns } else { ts_trade_ns }
+    }
+
+    /// Calls `on_row` with the rows of an instrument from the one before number `passed` back to its book in force, that one
+    /// left out, as long as it says so. True where that book lies before the window.
+    fn walk(&self, passed: u64, mut on_row: impl FnMut(&Event) -> bool) -> bool {
+        let mut row = passed.checked_sub(1);
+        while let Some(at) = row.filter(|at| *at >= self.row_first) {
+            let trail = self.trail(at);
+            let Some(event) = self.event(at) else { return false };
+            if trail.book.is_here() || trail.book == Back::NONE || !on_row(event) {
+                return false;
+            }
+            row = trail.previous.from(at);
+        }
+        true
     }
 
     /// Index that the next depth row will have.
@@ -83,14 +204,21 @@ impl Window {
     /// Adds a row whose `depth_ix` is in force.
     pub fn push(&mut self, event: Event) {
         debug_assert!(self.events.len() < self.rows_max, "Invariant: the window has room");
+        let row = self.row_end();
+        self.trails.push(self.heads[event.instrument as usize].pass(row, &event));
         self.events.push(event);
     }
 
     /// Drops the rows before `row` and moves the rest to the front.
     pub fn free_before(&mut self, row: u64) {
         let count = (row.saturating_sub(self.row_first) as usize).min(self.events.len());
+        self.keep_bases(count);
+        self.ts_dropped_ns =
+            self.events[..count].last().map_or(self.ts_dropped_ns, |event| Some(event.ts_exch_ns));
         self.events.copy_within(count.., 0);
         self.events.truncate(self.events.len() - count);
+        self.trails.copy_within(count.., 0);
+        self.trails.truncate(self.events.len());
         self.row_first += count as u64;
         let end = self.depth_end();
         let oldest = self.events.iter().map(|e| end.wrapping_sub(e.depth_ix)).max().unwrap_or(0);
@@ -100,51 +228,28 @@ impl Window {
         self.depths.truncate(keep);
         self.depth_first = self.depth_first.wrapping_add(drop as u32);
     }
-}
 
-/// A reference to a row that outlives the window: a number while the row is held, a copy afterwards.
-#[derive(Clone, Copy, Debug)]
-pub struct Kept {
-    row: u64,
-    event: Event,
-    depth: Depth,
-}
-
-const ROW_NONE: u64 = u64::MAX;
-const ROW_SAVED: u64 = u64::MAX - 1;
-
-impl Kept {
-    /// Refers to nothing.
-    pub const NONE: Kept = Kept { row: ROW_NONE, event: Event::EMPTY, depth: Depth::EMPTY };
-
-    /// Refers to a row of the window from now on.
-    #[inline]
-    pub fn set(&mut self, row: u64) {
-        self.row = row;
-    }
-
-    /// Refers to nothing from now on.
-    pub fn clear(&mut self) {
-        self.row = ROW_NONE;
-    }
-
-    /// The row and its depth row.
-    pub fn get<'a>(&'a self, window: &'a Window) -> Option<(&'a Event, &'a Depth)> {
-        match self.row {
-            ROW_NONE => None,
-            ROW_SAVED => Some((&self.event, &self.depth)),
-            row => window.event(row).map(|event| (event, window.depth(event.depth_ix))),
+    /// Copies what the instruments of the first `count` rows look like behind them.
+    fn keep_bases(&mut self, count: usize) {
+        for (event, passed) in self.events[..count].iter().zip(self.row_first + 1..) {
+            self.dropped[event.instrument as usize] = passed;
+        }
+        for instrument in 0..self.bases.len() {
+            let passed = self.dropped[instrument];
+            if passed > self.row_first {
+                self.bases[instrument] = self.base(instrument as u32, passed);
+            }
         }
     }
 
-    /// Copies the row if it is about to be dropped, being before `row_first`.
-    pub fn save(&mut self, window: &Window, row_first: u64) {
-        if self.row < row_first
-            && let Some(event) = window.event(self.row)
-        {
-            self.event = *event;
-            self.depth = *window.depth(event.depth_ix);
-            self.row = ROW_SAVED;
+    fn base(&self, instrument: u32, passed: u64) -> Base {
+        let copy = |(event, depth): Picture<'_>| (*event, *depth);
+        Base {
+            seen: self.seen(instrument, passed).map(copy),
+            book: self.book(instrument, passed).map(copy),
+            mark: self.mark(instrument, passed).map(copy),
+            printed: self.printed(instrument, passed),
+            ts_trade_ns: self.ts_trade_ns(instrument, passed),
         }
     }
 }

@@ -57,15 +57,6 @@ impl Arrival {
         }
     }
 
-    /// When row number `row` is due. Rows are asked for in order, each as often as wanted.
-    #[inline]
-    pub fn due_ns(&mut self, row: u64, event: &Event) -> i64 {
-        match self {
-            Arrival::Constant(ns) => event.ts_exch_ns.saturating_add(*ns),
-            Arrival::Each(each) => each.due_ns(row, event),
-        }
-    }
-
     /// When the last of the rows that are still to be delivered is due; `i64::MIN` if there is none.
     pub fn last_due_ns<'a>(&self, rows: impl Iterator<Item = &'a Event>) -> i64 {
         let own_ns = |event: &Event| match self {
@@ -86,7 +77,8 @@ impl Arrival {
 }
 
 impl EachArrival {
-    fn due_ns(&mut self, row: u64, event: &Event) -> i64 {
+    /// When row number `row` is due on its own. Rows are asked for in order, each as often as wanted.
+    pub fn due_ns(&mut self, row: u64, event: &Event) -> i64 {
         if self.next.0 != row {
             let own_ns = self.own_ns(event).unwrap_or(event.ts_exch_ns);
             self.next = (row, own_ns);

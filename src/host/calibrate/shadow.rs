@@ -81,7 +81,6 @@ pub fn play(
                     "more rows come within a second than the window holds; raise data.window_rows";
                 return Err(Fault::new(Status::Full, message.into()).into());
             }
-            stage.save(&feed);
             feed.free_before(stage.row);
         } else if let Some(stream) = feed.starving() {
             let note = |chunk: &Chunk| stage.note(chunk);
@@ -113,8 +112,6 @@ struct Calm {
     is_settled: bool,
     /// Whether a book has reached its price: lots may have been used, and every book counts from then on.
     was_reached: bool,
-    /// The last book that was not applied.
-    skipped: Option<u64>,
 }
 
 impl Calm {
@@ -200,21 +197,6 @@ impl<'a> Stage<'a> {
                 self.seqs_fit &= !is_own || order.add_after_seq.is_none_or(|after| after < *seq);
                 *noted += 1;
             }
-        }
-    }
-
-    fn save(&mut self, feed: &Feed) {
-        let row_end = self.row;
-        for shadow in &mut self.live {
-            // What was skipped is about to leave the window.
-            if let Some(row) = shadow.calm.skipped.take() {
-                let instrument = self.orders[shadow.order].instrument;
-                shadow.exchanges.iter_mut().for_each(|one| one.note_book(instrument, row));
-            }
-        }
-        let live = self.live.iter_mut().flat_map(|shadow| &mut shadow.exchanges);
-        for exchange in self.empty.iter_mut().chain(live) {
-            exchange.save(feed.window(), row_end);
         }
     }
 
@@ -304,7 +286,7 @@ impl<'a> Stage<'a> {
             gone: vec![None; self.empty.len()],
             outcome: Outcome::default(),
             has_printed: false,
-            calm: Calm { state: None, is_settled: false, was_reached: false, skipped: None },
+            calm: Calm { state: None, is_settled: false, was_reached: false },
         };
         for exchange in &mut shadow.exchanges {
             exchange.on_request(market, &request, order.add_ns, &mut self.out)?;
@@ -336,16 +318,10 @@ impl<'a> Stage<'a> {
                 let book = Book { event, depth: market.window.depth(event.depth_ix) };
                 let depth_max = self.instruments[event.instrument as usize].depth_max;
                 if !calm.must_apply(order, &book, depth_max) {
-                    calm.skipped = Some(self.row);
                     continue;
                 }
-                calm.skipped = None;
             } else {
                 calm.is_settled = false;
-            }
-            // Who was hit by a print that does not say is judged by the last book.
-            if let Some(row) = calm.skipped.take() {
-                shadow.exchanges.iter_mut().for_each(|one| one.note_book(event.instrument, row));
             }
             let order_id = shadow.order as u64 + 1;
             let shown = order.shown_at(event.ts_exch_ns);

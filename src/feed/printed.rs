@@ -1,13 +1,13 @@
 //! What printed on one displayed side since its last valid book: lots that a newcomer does not find ahead any more.
 //!
 //! Invariants: a print at a price takes what is displayed there and everything better, so the worst price that printed
-//! and the lots at it say all. Cost: two comparisons a print.
+//! and the lots at it say all, in whatever order the prints are noted. Cost: two comparisons a print.
 
 use crate::book::LevelState;
 use crate::wire::{Side, UNDEF_PRICE};
 
 /// Prints on one side since the last valid book.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Printed {
     worst: i64,
     qty: u32,
@@ -24,6 +24,13 @@ impl Printed {
             *self = Printed { worst: price, qty };
         } else if self.worst == price {
             self.qty = self.qty.saturating_add(qty);
+        }
+    }
+
+    /// Notes what printed on `side` in another stretch of the same time.
+    pub fn join(&mut self, side: Side, other: Printed) {
+        if other.worst != UNDEF_PRICE {
+            self.note(side, other.worst, other.qty);
         }
     }
 
