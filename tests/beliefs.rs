@@ -8,7 +8,7 @@ mod support;
 
 use btcore::exchange::{
     Advance, Ask, Exchange, ExchangeConfig, Join, LOT, Market, Netting, Origin, Outbox, QueueModel,
-    Request, Response, Terms, Trace, Unseen,
+    Request, Terms, Trace, Unseen,
 };
 use btcore::feed::{Feed, FeedConfig, Rows};
 use btcore::latency::{Fifo, Leg};
@@ -115,7 +115,7 @@ impl Stage {
             instruments,
             feed,
             out: Outbox {
-                line: Fifo::new(256, Response::BLANK),
+                line: Fifo::new(256),
                 response: Leg::Constant(0),
                 seed: 0,
                 queues: Vec::with_capacity(64),

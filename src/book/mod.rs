@@ -60,18 +60,35 @@ impl Book<'_> {
     }
 
     /// What is known of `price` on `side`, when the source shows `depth_max` levels at most (law 4).
+    #[inline]
     pub fn state(&self, side: Side, price: i64, depth_max: u8) -> LevelState {
-        let levels = self.levels(side);
-        for index in 0..levels {
-            let Some((shown, qty)) = self.level(side, index) else { break };
-            if shown == price {
+        let Book { event, depth } = self;
+        let (levels, touch, qty, prices, qtys) = match side {
+            Side::Buy => {
+                (depth.bid_levels, event.bid_price, event.bid_qty, &depth.bid_price, &depth.bid_qty)
+            }
+            Side::Sell => {
+                (depth.ask_levels, event.ask_price, event.ask_qty, &depth.ask_price, &depth.ask_qty)
+            }
+        };
+        if levels > 0 {
+            if price == touch {
                 return LevelState::Known(qty);
             }
-            if side.is_better(price, shown) {
+            if side.is_better(price, touch) {
                 return LevelState::Empty;
             }
+            let below = usize::from(levels - 1).min(prices.len());
+            for (shown, qty) in prices[..below].iter().zip(qtys) {
+                if price == *shown {
+                    return LevelState::Known(*qty);
+                }
+                if side.is_better(price, *shown) {
+                    return LevelState::Empty;
+                }
+            }
         }
-        if levels < usize::from(depth_max) { LevelState::Empty } else { LevelState::Unknown }
+        if levels < depth_max { LevelState::Empty } else { LevelState::Unknown }
     }
 
     /// Best bid plus best ask, twice the mid price; `None` unless both sides show a level.

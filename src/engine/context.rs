@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
         self.state.counts.orders += 1;
         self.state.note_sent(16, &sent);
         self.wake_by(self.state.gateway.due_ns());
-        Ok(sent.row.order_id)
+        Ok(self.state.gateway.row(sent.slot).order_id)
     }
 
     /// Asks for another price and total quantity (filled lots included) of a live order.

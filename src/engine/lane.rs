@@ -8,7 +8,7 @@ use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
-use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Response, Trace};
+use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Trace};
 use crate::feed::{Cursor, Window, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Fifo, Legs, name_key};
@@ -208,7 +208,7 @@ impl<S: Strategy> Lane<S> {
             ),
             exchange: Exchange::new(&config.exchange, capacity.orders_live, instruments),
             out: Outbox {
-                line: Fifo::new(capacity.in_flight, Response::BLANK),
+                line: Fifo::new(capacity.in_flight),
                 response: config.latency.response.clone(),
                 seed: config.seed,
                 queues: Vec::with_capacity(
@@ -377,7 +377,8 @@ impl LaneState {
 
     /// Takes a request into the digest; `kind` as in [`DigestRecord::sent`].
     pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
-        let Sent { row, price, qty } = sent;
+        let Sent { slot, price, qty } = sent;
+        let row = self.gateway.row(*slot);
         if self.out.trace.is_of(row.order_id) {
             self.out.trace.note_message(self.now_ns, sent_as(kind), *price, *qty);
         }
@@ -388,6 +389,15 @@ impl LaneState {
     #[inline]
     pub fn wants_drain(&self) -> bool {
         self.recorder.wants_drain() || self.out.trace.wants_drain()
+    }
+
+    /// Takes in what the exchange has answered to a row: it is due some time, and is to be taken down.
+    #[inline]
+    pub fn note_answers(&mut self) {
+        self.quiet_ns = self.quiet_ns.min(self.out.line.due_ns());
+        if !self.out.queues.is_empty() {
+            self.quiet_ns = i64::MIN;
+        }
     }
 
     /// Takes down the orders that left the exchange.

@@ -33,8 +33,13 @@ pub struct Replay<S> {
     instruments: Vec<Instrument>,
     feed: Feed,
     lanes: Vec<Lane<S>>,
+    /// Rows that every lane runs over before the next ones; one lane alone takes all at once.
+    block_rows: u64,
     is_fed: bool,
 }
+
+/// Rows that fit a core's own cache together with what the lanes read of their depth.
+const BLOCK_ROWS: u64 = 2_048;
 
 impl<S: Strategy> Replay<S> {
     /// Builds the feed and every lane; nothing allocates afterwards.
@@ -54,6 +59,7 @@ impl<S: Strategy> Replay<S> {
         if !faults.is_empty() {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
+        let block_rows = if lanes.len() == 1 { u64::MAX } else { BLOCK_ROWS };
         let lanes = lanes
             .into_iter()
             .map(|(config, strategies)| Lane::new(config, strategies, &instruments))
@@ -62,6 +68,7 @@ impl<S: Strategy> Replay<S> {
             feed: Feed::new(feed, streams, &instruments),
             instruments,
             lanes,
+            block_rows,
             is_fed: false,
         })
     }
@@ -110,43 +117,66 @@ impl<S: Strategy> Replay<S> {
         }
     }
 
-    /// Runs the lanes one after the other; the first that wants a drain stops the pass.
+    /// Runs the lanes over the rows at hand, block by block, so that a block is in cache for all of them; the first that wants
+    /// a drain stops the pass.
     fn run_lanes(&mut self) -> Result<Option<usize>, Fault> {
-        let window = self.feed.window();
-        let market = Market { window, instruments: &self.instruments };
-        let newest_ns = window.last().map(|event| event.ts_exch_ns);
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            if lane.state.phase == Phase::Ended {
-                continue;
-            }
-            if lane.state.phase == Phase::Created {
-                match (window.event(0), self.is_fed) {
-                    (Some(first), _) => lane.start(&market, first.ts_exch_ns)?,
-                    (None, true) => lane.start(&market, 0)?,
-                    (None, false) => continue,
-                }
-            }
-            // What a lane may look at from its own instants is known.
-            let ahead_ns = lane.state.exchange.hindsight_ns();
-            let limit_ns = newest_ns.unwrap_or(i64::MIN).saturating_sub(ahead_ns);
-            if step::run(lane, &market, limit_ns)? == Pause::Drain {
-                return Ok(Some(index));
-            }
-            if self.is_fed {
-                if step::run_out(lane, &market)? == Pause::Drain {
+        let row_end = self.feed.window().row_end();
+        let mut row = self.row_oldest();
+        loop {
+            row = row.saturating_add(self.block_rows).min(row_end);
+            for index in 0..self.lanes.len() {
+                if self.run_lane(index, row)? == Pause::Drain {
                     return Ok(Some(index));
                 }
-                lane.end(&market)?;
+            }
+            if row == row_end {
+                return Ok(None);
             }
         }
-        Ok(None)
+    }
+
+    /// Runs a lane as far as the rows before number `row_end` allow; to its end, if they are the last.
+    fn run_lane(&mut self, index: usize, row_end: u64) -> Result<Pause, Fault> {
+        let window = self.feed.window();
+        let market = Market { window, instruments: &self.instruments };
+        let is_last = self.is_fed && row_end == window.row_end();
+        let lane = &mut self.lanes[index];
+        if lane.state.phase == Phase::Ended {
+            return Ok(Pause::Limit);
+        }
+        if lane.state.phase == Phase::Created {
+            match window.event(0) {
+                Some(first) => lane.start(&market, first.ts_exch_ns)?,
+                None if is_last => lane.start(&market, 0)?,
+                None => return Ok(Pause::Limit),
+            }
+        }
+        // What a lane may look at from its own instants is known.
+        let newest_ns = row_end.checked_sub(1).and_then(|row| window.ts_exch_ns(row));
+        let ahead_ns = lane.state.exchange.hindsight_ns();
+        let limit_ns = newest_ns.unwrap_or(i64::MIN).saturating_sub(ahead_ns);
+        if step::run(lane, &market, limit_ns)? == Pause::Drain {
+            return Ok(Pause::Drain);
+        }
+        if is_last {
+            if step::run_out(lane, &market)? == Pause::Drain {
+                return Ok(Pause::Drain);
+            }
+            lane.end(&market)?;
+        }
+        Ok(Pause::Limit)
+    }
+
+    /// The first row that a lane has still to deliver.
+    fn row_oldest(&self) -> u64 {
+        let row_end = self.feed.window().row_end();
+        self.lanes.iter().map(|lane| lane.state.seen.row).min().unwrap_or(row_end).min(row_end)
     }
 
     /// Drops the rows behind every lane.
     fn make_room(&mut self) -> Result<(), Fault> {
         let window = self.feed.window();
-        let oldest = self.lanes.iter().map(|lane| lane.state.seen.row).min();
-        let oldest = oldest.unwrap_or(window.row_end()).min(window.row_end());
+        let oldest = self.row_oldest();
         let held = window.row_end() - oldest;
         if oldest == window.row_first() {
             return Err(Fault::new(

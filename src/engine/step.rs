@@ -116,25 +116,23 @@ fn rows_of_many<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<
 }
 
 /// Lets the exchange apply rows up to `due_ns`, before anything else is due.
-#[inline]
+#[inline(always)]
 fn exchange_applies_quiet_rows(
     state: &mut LaneState,
     market: &Market<'_>,
     due_ns: i64,
 ) -> Result<(), Fault> {
-    let LaneState { exchange, out, .. } = state;
-    if exchange.is_idle() {
+    if state.exchange.is_idle() {
         return Ok(());
     }
-    while let Some(event) = market.window.event(exchange.row_next())
-        && event.ts_exch_ns <= due_ns
-        && event.ts_exch_ns < state.quiet_ns
-    {
-        if exchange.on_row(market, exchange.row_next(), event, out)? {
-            state.quiet_ns = state.quiet_ns.min(out.line.due_ns());
-            if !out.queues.is_empty() {
-                state.quiet_ns = i64::MIN;
-            }
+    let row = state.exchange.row_next();
+    for (event, row) in market.window.events_from(row).iter().zip(row..) {
+        if event.ts_exch_ns > due_ns || event.ts_exch_ns >= state.quiet_ns {
+            break;
+        }
+        if state.exchange.pass(row, event) {
+            state.exchange.apply(market, event, &mut state.out)?;
+            state.note_answers();
         }
     }
     Ok(())
@@ -247,8 +245,8 @@ fn deliver_report<S: Strategy>(
         state.counts.qty_accepted += u64::from(report.qty);
     }
     state.counts.orders_rejected += u64::from(report.kind == ReportKind::Rejected as u8);
-    if let Some((row, true)) = state.gateway.on_report(slot, &report) {
-        state.recorder.order(row)?;
+    if state.gateway.on_report(slot, &report) {
+        state.recorder.order(*state.gateway.row(slot))?;
         state.gateway.release(slot);
     }
     lane.call(market, report.strategy as usize, "on_report", |code, context| {
@@ -294,10 +292,10 @@ fn deliver_fill<S: Strategy>(
         Some(_) => counts.trips_even += 1,
         None => {}
     }
-    if let Some((row, ended)) = state.gateway.on_fill(response.slot, &fill) {
-        state.counts.orders_filled += u64::from(row.filled_qty == fill.qty);
-        if ended {
-            state.recorder.order(row)?;
+    if let Some((is_first, has_ended)) = state.gateway.on_fill(response.slot, &fill) {
+        state.counts.orders_filled += u64::from(is_first);
+        if has_ended {
+            state.recorder.order(*state.gateway.row(response.slot))?;
             state.gateway.release(response.slot);
         }
     }

@@ -4,12 +4,12 @@
 //! post-only, then the venue's price band. A price change and a larger total lose the place in the queue, a smaller total keeps it.
 
 use super::config::{OwnCross, Unseen};
+use super::here::Here;
 use super::queue::{AHEAD_UNKNOWN, LOT, Queue, WORLDS};
 use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
 use crate::book::{Book, LevelState};
-use crate::feed::order_session;
 use crate::wire::{
     Evidence, Fault, Instrument, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME,
 };
@@ -35,20 +35,19 @@ impl Exchange {
             fills_in: self.config.estimate as u8,
             ..Resting::of(request)
         };
-        let refused = self
-            .refusal(market, &order, ts_ns)
-            .or_else(|| self.protect(market, &mut order).err())
-            .or_else(|| self.meeting(market, &order, ts_ns))
-            .or_else(|| self.is_outside_band(market, &order, ts_ns).then_some(Reason::PriceBand));
-        let session = order_session(&market.instruments[order.instrument as usize], ts_ns);
-        let is_unchecked = session.is_some_and(|session| session.is_limit_unknown);
+        let here = self.here(market, order.instrument, ts_ns);
+        let refused = refusal(&here, &order)
+            .or_else(|| protect(&here, &mut order).err())
+            .or_else(|| self.meeting(&here, &order))
+            .or_else(|| self.is_outside_band(&here, &order).then_some(Reason::PriceBand));
+        let is_unchecked = here.session.is_some_and(|session| session.is_limit_unknown);
         self.limits_unknown += u64::from(is_unchecked && order.order_type == OrderType::Limit);
         if let Some(reason) = refused {
             order.qty = 0;
             return report(&order, slot, ReportKind::Rejected, reason, ts_ns, out);
         }
         report(&order, slot, ReportKind::Accepted, Reason::None, ts_ns, out)?;
-        self.enter(market, slot, order, ts_ns, out)
+        self.enter(market, &here, slot, &mut order, out)
     }
 
     pub(super) fn amend(
@@ -67,7 +66,8 @@ impl Exchange {
         let old = *self.orders.get(slot);
         // A smaller total at the same price keeps its place and cannot take, whatever the book shows by now.
         let keeps_place = price == old.price && qty <= old.qty;
-        let amended = Resting { price, qty, ..old };
+        let mut amended = Resting { price, qty, ..old };
+        let here = self.here(market, old.instrument, ts_ns);
         let refused = if qty <= old.filled() {
             Some(Reason::QtyBelowFilled)
         } else if self.is_frozen(market, &old, ts_ns) {
@@ -76,11 +76,11 @@ impl Exchange {
             let judged = Resting { post_only: old.post_only && !keeps_place, ..amended };
             // Another price is a new order, and meets what one meets.
             let meets = || {
-                let outside = || self.is_outside_band(market, &judged, ts_ns);
-                let meeting = self.meeting(market, &judged, ts_ns);
+                let outside = || self.is_outside_band(&here, &judged);
+                let meeting = self.meeting(&here, &judged);
                 meeting.or_else(|| outside().then_some(Reason::PriceBand))
             };
-            let refused = self.refusal(market, &judged, ts_ns);
+            let refused = refusal(&here, &judged);
             if keeps_place { refused } else { refused.or_else(meets) }
         };
         if let Some(reason) = refused {
@@ -91,67 +91,28 @@ impl Exchange {
             return report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out);
         }
         self.orders.remove(slot);
+        self.note_live(old.instrument);
         report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out)?;
-        self.enter(market, slot, amended, ts_ns, out)
-    }
-
-    fn refusal(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Option<Reason> {
-        let instrument = &market.instruments[order.instrument as usize];
-        let terms = Terms {
-            price: order.price,
-            qty: order.qty,
-            order_type: order.order_type,
-            tif: order.tif,
-            post_only: order.post_only,
-            own_shown: order.own_shown,
-            own_until_ns: order.own_until_ns,
-        };
-        rules::refusal(instrument, &terms, ts_ns)
-    }
-
-    /// Turns a market order with protection into the limit order that the venue makes of it: so far beyond the best
-    /// price of its own side, as a buyer's bid plus the points.
-    fn protect(&self, market: &Market<'_>, order: &mut Resting) -> Result<(), Reason> {
-        if order.order_type != OrderType::MarketProtected {
-            return Ok(());
-        }
-        let instrument = &market.instruments[order.instrument as usize];
-        let book = self.book(market, order.instrument).ok_or(Reason::NoProtectionBase)?;
-        let (base, _) = book.level(order.side, 0).ok_or(Reason::NoProtectionBase)?;
-        let price = match order.side {
-            Side::Buy => base.checked_add(instrument.protection),
-            Side::Sell => base.checked_sub(instrument.protection),
-        };
-        let price = price.ok_or(Reason::OutsideLimits)?;
-        // On the ladder, towards the base: never more than the points.
-        let off = price.rem_euclid(rules::tick_at(instrument, price));
-        let up = rules::tick_at(instrument, price) - off;
-        order.price = match order.side {
-            Side::Sell if off > 0 => price.saturating_add(up),
-            _ => price - off,
-        };
-        order.order_type = OrderType::Limit;
-        Ok(())
+        self.enter(market, &here, slot, &mut amended, out)
     }
 
     /// Why an order that passed the rules must not enter the book as it stands.
-    fn meeting(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Option<Reason> {
+    fn meeting(&self, here: &Here<'_>, order: &Resting) -> Option<Reason> {
         if self.config.own_cross == OwnCross::CancelNew && self.own_met(order) != NO_SLOT {
             return Some(Reason::OwnCross);
         }
-        let takes = order.post_only && self.offers(market, order, ts_ns).next().is_some();
+        let takes = order.post_only && self.offers(here, order).next().is_some();
         takes.then_some(Reason::PostOnlyWouldTake)
     }
 
     /// Whether a new order would trade, or wait to trade, beyond the venue's band around the middle of the book. TAIFEX's
     /// rule of 2018; its base price is not public, the mid of the last valid book stands in for it.
-    fn is_outside_band(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> bool {
-        let instrument = &market.instruments[order.instrument as usize];
-        let band_ppm = order_session(instrument, ts_ns).map_or(0, |session| session.band_ppm);
+    fn is_outside_band(&self, here: &Here<'_>, order: &Resting) -> bool {
+        let band_ppm = here.session.map_or(0, |session| session.band_ppm);
         if band_ppm == 0 {
             return false;
         }
-        let mid_x2 = self.book(market, order.instrument).and_then(|book| book.mid_x2());
+        let mid_x2 = here.book.and_then(|book| book.mid_x2());
         let Some(mid_x2) = mid_x2 else { return false };
         // Compared at 2e6 times the price, so nothing is rounded.
         let way = i128::from(mid_x2.unsigned_abs()) * i128::from(band_ppm);
@@ -163,7 +124,7 @@ impl Exchange {
             }
         };
         let mut open = order.qty;
-        for offer in self.offers(market, order, ts_ns) {
+        for offer in self.offers(here, order) {
             if open > 0 && offer.left > 0 && is_beyond(offer.price) {
                 return true;
             }
@@ -194,68 +155,70 @@ impl Exchange {
     fn enter(
         &mut self,
         market: &Market<'_>,
+        here: &Here<'_>,
         slot: u32,
-        mut order: Resting,
-        ts_ns: i64,
+        order: &mut Resting,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
+        let ts_ns = here.ts_ns;
         if self.config.own_cross == OwnCross::CancelOld {
-            let mut met = self.own_met(&order);
+            let mut met = self.own_met(order);
             while met != NO_SLOT {
                 self.withdraw(met, ReportKind::Cancelled, Reason::OwnCross, ts_ns, out)?;
-                met = self.own_met(&order);
+                met = self.own_met(order);
             }
         }
         let immediate = matches!(order.tif, Tif::Ioc | Tif::Fok);
         // A shadow stands for an order that is known to have joined: it takes nothing.
         let is_shadow = order.own_shown > 0;
-        let has_book = self.book_to_take(market, order.instrument, ts_ns).is_some();
-        let lapse = if !has_book && immediate {
+        let lapse = if here.book_to_take.is_none() && immediate {
             Reason::NoBook
-        } else if order.tif == Tif::Fok && self.available(market, &order, ts_ns) < order.leaves() {
+        } else if order.tif == Tif::Fok && self.available(here, order) < order.leaves() {
             Reason::FokNotFilled
         } else {
             if !is_shadow {
-                self.take(market, slot, &mut order, ts_ns, out)?;
+                self.take(here, slot, order, out)?;
             }
             Reason::IocRest
         };
         if order.leaves() == 0 {
             let rested = order.ts_join_ns != UNDEF_TIME;
-            return if rested { note_end(&order, ts_ns, out) } else { Ok(()) };
+            return if rested { note_end(order, ts_ns, out) } else { Ok(()) };
         }
         if immediate {
             order.qty = order.filled();
-            return report(&order, slot, ReportKind::Expired, lapse, ts_ns, out);
+            return report(order, slot, ReportKind::Expired, lapse, ts_ns, out);
         }
-        self.note_auction(market, order.instrument, ts_ns);
-        let is_traced = out.trace.look(&order, &self.rules, ts_ns);
-        order.queue = self.queue_of(market, &order, ts_ns);
+        self.note_auction(order.instrument, here.session);
+        let is_traced = out.trace.look(order, &self.rules, ts_ns);
+        order.queue = self.queue_of(market, here, order);
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
         if is_traced {
-            out.trace.joined(&order);
+            out.trace.joined(order);
         }
         self.orders.insert(slot, order);
+        self.note_live(order.instrument);
         Ok(())
     }
 
     /// The queue that an order joins.
-    fn queue_of(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> Queue {
-        let Some(book) = self.book(market, order.instrument) else {
+    fn queue_of(&self, market: &Market<'_>, here: &Here<'_>, order: &Resting) -> Queue {
+        let ts_ns = here.ts_ns;
+        let Some(book) = here.book else {
             let unknown = LevelState::Unknown;
             return Queue::join(unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
         };
-        let instrument = &market.instruments[order.instrument as usize];
         let passed = self.rows.passed(order.instrument);
         let printed = market.window.printed(order.instrument, passed)[order.side.index()];
-        let state = book.state(order.side, order.price, instrument.depth_max);
+        let state = book.state(order.side, order.price, here.instrument.depth_max);
         let left = printed.left(order.side, order.price, state);
         let unseen = match self.config.unseen {
+            _ if left != LevelState::Unknown => 0, // It is not asked for.
             Unseen::Wait => AHEAD_UNKNOWN,
             Unseen::Nobody => 0,
             Unseen::Mean if printed.reached(order.price) => 0,
-            Unseen::Mean => mean_lots(&book, order.side, instrument),
+            Unseen::Mean => mean_lots(&book, order.side, here.instrument),
         };
         let mut queue = Queue::join(left, unseen, book.event.ts_exch_ns, ts_ns);
         if self.config.hindsight
@@ -267,26 +230,26 @@ impl Exchange {
         queue
     }
 
-    fn available(&self, market: &Market<'_>, order: &Resting, ts_ns: i64) -> u32 {
-        self.offers(market, order, ts_ns).map(|offer| offer.left).fold(0, u32::saturating_add)
+    fn available(&self, here: &Here<'_>, order: &Resting) -> u32 {
+        self.offers(here, order).map(|offer| offer.left).fold(0, u32::saturating_add)
     }
 
     /// Walks the levels from the best and leaves them used, in every world.
     fn take(
         &mut self,
-        market: &Market<'_>,
+        here: &Here<'_>,
         slot: u32,
         order: &mut Resting,
-        ts_ns: i64,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        let Some(touch) = self.offers(market, order, ts_ns).next().map(|offer| offer.price) else {
+        let ts_ns = here.ts_ns;
+        let Some(touch) = self.offers(here, order).next().map(|offer| offer.price) else {
             return Ok(());
         };
         let (side, replenish) = (order.side.opposite(), self.config.replenish);
         let mut index = 0;
         while order.leaves() > 0 {
-            let Some(offer) = self.offers(market, order, ts_ns).nth(index) else { break };
+            let Some(offer) = self.offers(here, order).nth(index) else { break };
             index += 1;
             let qty = offer.left.min(order.leaves());
             if qty == 0 {
@@ -295,16 +258,16 @@ impl Exchange {
             let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let venue = &mut self.venues[order.instrument as usize];
             venue.has_taken = true;
-            for taken in &mut venue.taken {
-                taken[side.index()].take(replenish, ts_ns, side, offer.price, offer.shown, qty);
-            }
+            let taken = &mut venue.taken[side.index()];
+            taken.take(replenish, ts_ns, side, offer.price, offer.shown, [qty; WORLDS]);
+            self.note_live(order.instrument);
             for world in 0..WORLDS {
                 // What is taken is taken in every world; the one that fills counts it in `fill`.
                 if world != usize::from(order.fills_in) {
                     order.filled[world] = order.filled[world].saturating_add(qty).min(order.qty);
                 }
             }
-            let price = self.charged(market, order, touch, offer.price);
+            let price = self.charged(here, order, touch, offer.price);
             let mut trade = Trade::new(price, qty, Evidence::Taken, ts_ns);
             trade.inferred = offer.is_assumed;
             fill(order, slot, trade, out)?;
@@ -314,6 +277,45 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Why the rules refuse an order, if they do.
+fn refusal(here: &Here<'_>, order: &Resting) -> Option<Reason> {
+    let terms = Terms {
+        price: order.price,
+        qty: order.qty,
+        order_type: order.order_type,
+        tif: order.tif,
+        post_only: order.post_only,
+        own_shown: order.own_shown,
+        own_until_ns: order.own_until_ns,
+    };
+    rules::refusal(here.instrument, here.session, &terms)
+}
+
+/// Turns a market order with protection into the limit order that the venue makes of it: so far beyond the best
+/// price of its own side, as a buyer's bid plus the points.
+fn protect(here: &Here<'_>, order: &mut Resting) -> Result<(), Reason> {
+    if order.order_type != OrderType::MarketProtected {
+        return Ok(());
+    }
+    let instrument = here.instrument;
+    let book = here.book.ok_or(Reason::NoProtectionBase)?;
+    let (base, _) = book.level(order.side, 0).ok_or(Reason::NoProtectionBase)?;
+    let price = match order.side {
+        Side::Buy => base.checked_add(instrument.protection),
+        Side::Sell => base.checked_sub(instrument.protection),
+    };
+    let price = price.ok_or(Reason::OutsideLimits)?;
+    // On the ladder, towards the base: never more than the points.
+    let off = price.rem_euclid(rules::tick_at(instrument, price));
+    let up = rules::tick_at(instrument, price) - off;
+    order.price = match order.side {
+        Side::Sell if off > 0 => price.saturating_add(up),
+        _ => price - off,
+    };
+    order.order_type = OrderType::Limit;
+    Ok(())
 }
 
 /// Mean lots at a price of the ladder, empty ones included, over what `side` shows; in parts of [`LOT`].

@@ -8,18 +8,16 @@
 
 use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
-use super::{Exchange, Market, Outbox};
-use crate::feed::session_at;
-use crate::wire::{Event, Evidence, Fault, Phase, Side, TraceWhat};
+use super::{Exchange, Outbox};
+use crate::wire::{Event, Evidence, Fault, Phase, Session, Side, TraceWhat};
 
 /// No auction is under way.
 pub(super) const NO_MATCH: i64 = i64::MAX;
 
 impl Exchange {
-    /// Notes the auction that is open at `ts_ns`, if one is: when it opens and when an order comes, since a run may begin
-    /// in the middle of one.
-    pub(super) fn note_auction(&mut self, market: &Market<'_>, instrument: u32, ts_ns: i64) {
-        let session = session_at(&market.instruments[instrument as usize], ts_ns);
+    /// Notes the auction that is open, if one is: when it opens and when an order comes, since a run may begin in the middle
+    /// of one.
+    pub(super) fn note_auction(&mut self, instrument: u32, session: Option<&Session>) {
         if let Some(session) = session.filter(|session| session.phase == Phase::Auction) {
             let venue = &mut self.venues[instrument as usize];
             (venue.match_ns, venue.match_known_ns) = (session.match_ns, session.print_until_ns);

@@ -12,6 +12,7 @@ mod advance;
 mod arrive;
 mod auction;
 mod config;
+mod here;
 mod hindsight;
 mod passive;
 mod queue;
@@ -100,29 +101,6 @@ pub struct Response {
     pub message: Message,
 }
 
-impl Response {
-    /// Nothing, to fill unused slots.
-    pub const BLANK: Response = Response {
-        slot: 0,
-        ahead: [0; WORLDS],
-        message: Message::Report(Report {
-            ts_exch_ns: 0,
-            ts_local_ns: 0,
-            order_id: 0,
-            tag: 0,
-            price: 0,
-            qty: 0,
-            leaves_qty: 0,
-            instrument: 0,
-            strategy: 0,
-            kind: 0,
-            side: 0,
-            reason: 0,
-            reserved: 0,
-        }),
-    };
-}
-
 /// A report or a fill; `ts_local_ns` is set on delivery.
 #[derive(Clone, Copy, Debug)]
 pub enum Message {
@@ -176,8 +154,8 @@ struct Venue {
     is_live: bool,
     /// Whether any of `taken` remembers lots.
     has_taken: bool,
-    /// Lots of the displayed bid (0) and ask (1) side that the lane used up, in each world.
-    taken: [[Taken; 2]; WORLDS],
+    /// Lots of the displayed bid (0) and ask (1) side that the lane used up.
+    taken: [Taken; 2],
     /// When the last session closed, ns: the book is cleared unless the next one opens at once.
     ts_close_ns: i64,
     /// Match of the last auction that orders could take part in, ns; [`NO_MATCH`].
@@ -216,7 +194,7 @@ impl Exchange {
         let venue = || Venue {
             is_live: false,
             has_taken: false,
-            taken: core::array::from_fn(|_| [Taken::new(), Taken::new()]),
+            taken: [Taken::new(), Taken::new()],
             ts_close_ns: UNDEF_TIME,
             match_ns: NO_MATCH,
             match_known_ns: NO_MATCH,
@@ -237,22 +215,6 @@ impl Exchange {
     fn book<'a>(&self, market: &Market<'a>, instrument: u32) -> Option<Book<'a>> {
         let (event, depth) = market.window.book(instrument, self.rows.passed(instrument))?;
         Some(Book { event, depth })
-    }
-
-    /// The last valid book, if an order that arrives at `now_ns` may take from it: one that trades have left behind for
-    /// too long is stale (law 8).
-    fn book_to_take<'a>(
-        &self,
-        market: &Market<'a>,
-        instrument: u32,
-        now_ns: i64,
-    ) -> Option<Book<'a>> {
-        let book = self.book(market, instrument)?;
-        let ts_book_ns = book.event.ts_exch_ns;
-        let is_old = now_ns.saturating_sub(ts_book_ns) > self.config.stale_ns;
-        let passed = self.rows.passed(instrument);
-        let is_stale = is_old && market.window.ts_trade_ns(instrument, passed) > ts_book_ns;
-        (!is_stale).then_some(book)
     }
 
     /// What the estimates have made of an order so far; `None` once it has left in every world. O(slots).
@@ -309,26 +271,39 @@ impl Exchange {
     /// Entries of used-up liquidity lost to full tables.
     pub fn taken_forgotten(&self) -> u64 {
         let filling = self.config.estimate as usize;
-        self.venues.iter().flat_map(|v| &v.taken[filling]).map(Taken::forgotten).sum()
+        self.venues
+            .iter()
+            .flat_map(|venue| &venue.taken)
+            .map(|taken| taken.forgotten(filling))
+            .sum()
     }
 
-    /// Applies row number `row` of the window. Says whether it meant anything here.
-    #[inline]
+    /// Applies row number `row` of the window.
     pub fn on_row(
         &mut self,
         market: &Market<'_>,
         row: u64,
         event: &Event,
         out: &mut Outbox,
-    ) -> Result<bool, Fault> {
-        self.rows.row = row + 1;
-        if !self.venues[event.instrument as usize].is_live {
-            return Ok(false);
-        }
-        self.apply(market, event, out).map(|()| true)
+    ) -> Result<(), Fault> {
+        if self.pass(row, event) { self.apply(market, event, out) } else { Ok(()) }
     }
 
-    fn apply(&mut self, market: &Market<'_>, event: &Event, out: &mut Outbox) -> Result<(), Fault> {
+    /// Passes row number `row`; says whether it means anything here, and must be applied.
+    #[inline]
+    pub fn pass(&mut self, row: u64, event: &Event) -> bool {
+        self.rows.row = row.wrapping_add(1);
+        self.venues[event.instrument as usize].is_live
+    }
+
+    /// Applies a row that was passed.
+    #[inline(never)]
+    pub fn apply(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
         match event.kind {
             kind::BOOK if event.is_book_valid() => self.on_book(market, event, out)?,
             kind::TRADE if event.is_trade_valid() => {
@@ -344,13 +319,12 @@ impl Exchange {
                 self.on_auction_print(event, out)?;
             }
             kind::SESSION_OPEN | kind::SESSION_CLOSE => self.on_session(market, event, out)?,
-            _ => return Ok(()),
+            _ => {}
         }
-        self.note_live(event.instrument);
         Ok(())
     }
 
-    /// Finds out whether an instrument is live.
+    /// Finds out whether an instrument is live: after an order has come or gone, or lots were taken or given back.
     fn note_live(&mut self, instrument: u32) {
         let venue = &mut self.venues[instrument as usize];
         let is_live = venue.has_taken || self.orders.has_any(instrument);
@@ -373,12 +347,10 @@ impl Exchange {
         }
         self.rows.sync(market.window);
         match request.ask {
-            Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out)?,
-            Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out)?,
-            Ask::Cancel => self.cancel(market, request, ts_ns, out)?,
+            Ask::Submit(terms) => self.submit(market, request, &terms, ts_ns, out),
+            Ask::Amend { price, qty } => self.amend(market, request, price, qty, ts_ns, out),
+            Ask::Cancel => self.cancel(market, request, ts_ns, out),
         }
-        self.note_live(request.origin.instrument);
-        Ok(())
     }
 
     /// Answers for the broker.
@@ -415,10 +387,10 @@ impl Exchange {
         if !self.orders.is_live(request.slot, request.order_id) {
             return self.refuse_gone(request, ReportKind::CancelRejected, ts_ns, out);
         }
-        let order = *self.orders.get(request.slot);
-        if self.is_frozen(market, &order, ts_ns) {
+        let order = self.orders.get(request.slot);
+        if self.is_frozen(market, order, ts_ns) {
             let kind = ReportKind::CancelRejected;
-            return report(&order, request.slot, kind, Reason::Frozen, ts_ns, out);
+            return report(order, request.slot, kind, Reason::Frozen, ts_ns, out);
         }
         self.withdraw(request.slot, ReportKind::Cancelled, Reason::None, ts_ns, out)
     }
@@ -441,16 +413,26 @@ impl Exchange {
         ts_ns: i64,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        let mut order = *self.orders.get(slot);
-        self.retire(slot, ts_ns, out)?;
+        note_end(self.orders.get(slot), ts_ns, out)?;
+        let order = self.orders.get_mut(slot);
         order.qty = order.filled();
-        report(&order, slot, kind, reason, ts_ns, out)
+        report(order, slot, kind, reason, ts_ns, out)?;
+        self.forget(slot);
+        Ok(())
     }
 
     /// Takes an order out in every world.
     fn retire(&mut self, slot: u32, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
-        let order = self.orders.remove(slot);
-        note_end(&order, ts_ns, out)
+        note_end(self.orders.get(slot), ts_ns, out)?;
+        self.forget(slot);
+        Ok(())
+    }
+
+    /// Frees the slot of an order.
+    fn forget(&mut self, slot: u32) {
+        let instrument = self.orders.get(slot).instrument;
+        self.orders.remove(slot);
+        self.note_live(instrument);
     }
 
     /// Answers a request about an order that is not live.
@@ -466,6 +448,7 @@ impl Exchange {
     }
 
     /// At a close, rest-of-day orders lapse; at an open after a pause, or of an auction, the book starts anew.
+    #[cold]
     fn on_session(
         &mut self,
         market: &Market<'_>,
@@ -475,13 +458,15 @@ impl Exchange {
         let ts_ns = event.ts_exch_ns;
         let is_auction = event.flags & flags::AUCTION != 0;
         if event.kind == kind::SESSION_OPEN && is_auction {
-            self.note_auction(market, event.instrument, ts_ns);
+            let session = session_at(&market.instruments[event.instrument as usize], ts_ns);
+            self.note_auction(event.instrument, session);
         }
         let venue = &mut self.venues[event.instrument as usize];
         if event.kind == kind::SESSION_OPEN {
             if venue.ts_close_ns != ts_ns || is_auction {
-                venue.taken.iter_mut().flatten().for_each(Taken::clear);
+                venue.taken.iter_mut().for_each(Taken::clear);
                 venue.has_taken = false;
+                self.note_live(event.instrument);
                 for side in [Side::Buy, Side::Sell] {
                     let mut slot = self.orders.first(event.instrument, side);
                     while slot != NO_SLOT {

@@ -10,7 +10,7 @@ use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
 use super::resting::{NO_SLOT, Resting};
 use super::taken::Taken;
 use super::{Exchange, Market, Outbox, Trace, Trade, fill};
-use crate::book::Book;
+use crate::book::{Book, LevelState};
 use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, TraceWhat, UNDEF_TIME};
 
 /// Lots of one fill in each world.
@@ -25,15 +25,18 @@ impl Exchange {
         out: &mut Outbox,
     ) -> Result<(), Fault> {
         let mut evidence = [i64::from(event.trade_qty) * LOT; WORLDS];
-        if sell {
-            self.fill_printed(event, Side::Sell, &mut evidence, out)?;
-        }
-        if buy {
-            self.fill_printed(event, Side::Buy, &mut evidence, out)?;
+        for (side, is_passive) in [(Side::Sell, sell), (Side::Buy, buy)] {
+            let best = self.orders.watch(self.orders.first(event.instrument, side));
+            // Worse prices than the print's are none of its business.
+            if is_passive && best.is_some_and(|best| !side.is_better(event.trade_price, best.price))
+            {
+                self.fill_printed(event, side, &mut evidence, out)?;
+            }
         }
         Ok(())
     }
 
+    #[inline(never)]
     fn fill_printed(
         &mut self,
         event: &Event,
@@ -99,43 +102,80 @@ impl Exchange {
         let venue = &mut self.venues[event.instrument as usize];
         venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
         if venue.has_taken {
-            for taken in &mut venue.taken {
-                for side in [Side::Buy, Side::Sell] {
-                    taken[side.index()].on_book(self.config.replenish, &book, side, depth_max);
-                }
-            }
+            self.give_back(&book, depth_max);
         }
         for side in [Side::Buy, Side::Sell] {
-            self.move_queues(&book, side, depth_max, &mut out.trace);
-            if self.config.crossed != CrossedFills::Never {
-                self.fill_crossed(&book, side, out)?;
+            let first = self.orders.first(event.instrument, side);
+            if first != NO_SLOT {
+                self.look_at(first, &book, side, depth_max, out)?;
             }
         }
-        let venue = &mut self.venues[event.instrument as usize];
-        venue.has_taken = venue.has_taken && !venue.taken.iter().flatten().all(Taken::is_empty);
         Ok(())
     }
 
-    fn move_queues(&mut self, book: &Book<'_>, side: Side, depth_max: u8, trace: &mut Trace) {
-        let ts_ns = book.event.ts_exch_ns;
-        let mut slot = self.orders.first(book.event.instrument, side);
-        while slot != NO_SLOT {
-            let order = self.orders.get_mut(slot);
-            let is_traced = trace.look(order, &self.rules, ts_ns);
-            let state = book.state(side, order.price, depth_max).without(order.own_shown);
-            order.queue.on_book(&self.rules, ts_ns, state);
-            if is_traced {
-                trace.saw(order, TraceWhat::Book, book.event, [0; WORLDS]);
+    /// Shows a book to the orders of one side, from the best one, `first`, on. Most books change nothing for most orders.
+    #[inline(always)] // so that it is compiled for each side
+    fn look_at(
+        &mut self,
+        first: u32,
+        book: &Book<'_>,
+        side: Side,
+        depth_max: u8,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let mut slot = first;
+        while let Some(watch) = self.orders.watch(slot) {
+            let state = book.state(side, watch.price, depth_max);
+            let next = watch.next;
+            if !watch.calm.is_for(state) {
+                self.move_queue(slot, book.event, state, &mut out.trace);
             }
-            slot = self.orders.after(slot);
+            slot = next;
+        }
+        let best = self.orders.watch(first).map(|watch| watch.price);
+        let touch = book.level(side.opposite(), 0).map(|(price, _)| price);
+        match (best, touch) {
+            (Some(best), Some(touch)) if !side.is_better(touch, best) => {
+                self.fill_crossed(book, side, out)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn give_back(&mut self, book: &Book<'_>, depth_max: u8) {
+        let venue = &mut self.venues[book.event.instrument as usize];
+        for side in [Side::Buy, Side::Sell] {
+            let taken = &mut venue.taken[side.index()];
+            taken.on_book(self.config.replenish, book, side, depth_max);
+        }
+        venue.has_taken = !venue.taken.iter().all(Taken::is_empty);
+        self.note_live(book.event.instrument);
+    }
+
+    #[inline(never)]
+    fn move_queue(&mut self, slot: u32, event: &Event, state: LevelState, trace: &mut Trace) {
+        let ts_ns = event.ts_exch_ns;
+        let order = self.orders.get_mut(slot);
+        let is_traced = trace.look(order, &self.rules, ts_ns);
+        order.queue.on_book(&self.rules, ts_ns, state.without(order.own_shown));
+        if is_traced {
+            trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
+        } else if order.own_shown == 0 {
+            let calm = order.queue.calm();
+            self.orders.set_calm(slot, calm);
         }
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
+    #[inline(never)]
     fn fill_crossed(&mut self, book: &Book<'_>, side: Side, out: &mut Outbox) -> Result<(), Fault> {
         let (instrument, ts_ns) = (book.event.instrument, book.event.ts_exch_ns);
         let opposite = side.opposite();
         let Some((touch, _)) = book.level(opposite, 0) else { return Ok(()) };
+        if self.config.crossed == CrossedFills::Never {
+            return Ok(());
+        }
         let mut slot = self.orders.first(instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
@@ -151,16 +191,19 @@ impl Exchange {
                     continue;
                 }
                 let venue = &mut self.venues[instrument as usize];
-                let taken = &mut venue.taken[world][opposite.index()];
+                let taken = &mut venue.taken[opposite.index()];
                 for index in 0..LEVELS_MAX {
                     let Some((price, shown)) = book.level(opposite, index) else { break };
                     if side.is_better(price, order.price) || *lots == leaves {
                         break;
                     }
                     let replenish = self.config.replenish;
-                    let qty = taken.left(replenish, ts_ns, price, shown).min(leaves - *lots);
+                    let left = taken.left(replenish, world, ts_ns, price, shown);
+                    let qty = left.min(leaves - *lots);
                     if qty > 0 {
-                        taken.take(replenish, ts_ns, opposite, price, shown, qty);
+                        let mut used = [0; WORLDS];
+                        used[world] = qty;
+                        taken.take(replenish, ts_ns, opposite, price, shown, used);
                         venue.has_taken = true;
                         *lots += qty;
                     }

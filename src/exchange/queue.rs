@@ -58,6 +58,28 @@ impl Recent {
     }
 }
 
+/// Books that change nothing for a queue: those that show at its price what the last one did, once the ledger is empty and
+/// the queue on arrival is known, or that do not show a price that was out of view already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calm(u64);
+
+impl Calm {
+    /// None: every book counts.
+    pub const NEVER: Calm = Calm(u64::MAX);
+    const OUT_OF_VIEW: Calm = Calm(1 << 32);
+
+    /// Whether a book with this state at the price changes nothing.
+    #[inline]
+    pub fn is_for(self, state: LevelState) -> bool {
+        let code = match state {
+            LevelState::Known(qty) => u64::from(qty),
+            LevelState::Empty => 0,
+            LevelState::Unknown => Calm::OUT_OF_VIEW.0,
+        };
+        self.0 == code
+    }
+}
+
 /// How queues are estimated: a model for each of the three worlds, and the netting window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QueueRules {
@@ -257,6 +279,21 @@ impl Queue {
             if ahead_before[world] != AHEAD_UNKNOWN {
                 *credit += (ahead_before[world] - self.ahead[world]).clamp(0, lots(left));
             }
+        }
+    }
+
+    /// The books that would change nothing here.
+    pub fn calm(&self) -> Calm {
+        let nothing = Recent::default();
+        let is_settled = !(self.is_new || self.is_joining)
+            && self.foreseen == 0
+            && self.withheld == [0; WORLDS]
+            && (self.traded, self.dropped) == (nothing, nothing)
+            && self.credit == [0; WORLDS];
+        match (self.is_known, is_settled) {
+            (false, _) => Calm::OUT_OF_VIEW,
+            (true, true) => Calm(u64::from(self.shown)),
+            (true, false) => Calm::NEVER,
         }
     }
 

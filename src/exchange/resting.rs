@@ -2,11 +2,12 @@
 //!
 //! Invariants: a slot below `orders_max` is the gateway's slot of the same order; the slots above hold ghosts, orders
 //! that were filled whole and whose other estimates are still followed. Each side's list runs from the best price to
-//! the worst, and at one price in order of arrival. Nothing allocates after construction. Cost: an insertion walks the
-//! lane's own orders of that side only.
+//! the worst, and at one price in order of arrival. What a book asks of every order lies apart from the rest of it; whoever
+//! takes the rest to change it makes the next book count. Nothing allocates after construction. Cost: an insertion walks
+//! the lane's own orders of that side only.
 
 use super::Request;
-use super::queue::{Queue, WORLDS};
+use super::queue::{Calm, Queue, WORLDS};
 use crate::wire::{OrderType, Side, Tif, UNDEF_TIME};
 use alloc::boxed::Box;
 
@@ -16,7 +17,7 @@ pub const NO_SLOT: u32 = u32::MAX;
 /// An order at the exchange.
 #[derive(Clone, Copy, Debug)]
 pub struct Resting {
-    /// Order; 0 while the slot is free.
+    /// Order; 0 while the slot is free, whatever else it holds then.
     pub order_id: u64,
     /// The strategy's own mark.
     pub tag: u64,
@@ -52,9 +53,21 @@ pub struct Resting {
     pub tif: Tif,
     /// Whether it must not take.
     pub post_only: bool,
-    pub(super) next: u32,
     pub(super) previous: u32,
 }
+
+/// What a book asks of every order of a side.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    /// Limit price, 1e-6.
+    pub price: i64,
+    /// Books that change nothing.
+    pub calm: Calm,
+    /// The slot behind it on its side.
+    pub next: u32,
+}
+
+const NO_WATCH: Watch = Watch { price: 0, calm: Calm::NEVER, next: NO_SLOT };
 
 impl Resting {
     /// A free slot.
@@ -77,7 +90,6 @@ impl Resting {
         order_type: OrderType::Limit,
         tif: Tif::Rod,
         post_only: false,
-        next: NO_SLOT,
         previous: NO_SLOT,
     };
 
@@ -117,16 +129,24 @@ impl Resting {
 /// Every slot of a lane, and the list heads of every (instrument, side).
 #[derive(Clone, Debug)]
 pub struct RestingOrders {
+    watches: Box<[Watch]>,
     slots: Box<[Resting]>,
     best: Box<[[u32; 2]]>,
     orders_max: usize,
+    /// A bit for each ghost's slot that is free, lowest first.
+    ghosts_free: Box<[u64]>,
 }
 
 impl RestingOrders {
     /// No orders. Allocates once.
     pub fn new(orders_max: usize, ghosts_max: usize, instruments: usize) -> Self {
+        let slots = orders_max + ghosts_max;
+        let mut ghosts_free = alloc::vec![0; ghosts_max.div_ceil(64)].into_boxed_slice();
+        (0..ghosts_max).for_each(|ghost| ghosts_free[ghost / 64] |= 1 << (ghost % 64));
         RestingOrders {
-            slots: alloc::vec![Resting::FREE; orders_max + ghosts_max].into_boxed_slice(),
+            ghosts_free,
+            watches: alloc::vec![NO_WATCH; slots].into_boxed_slice(),
+            slots: alloc::vec![Resting::FREE; slots].into_boxed_slice(),
             best: alloc::vec![[NO_SLOT; 2]; instruments].into_boxed_slice(),
             orders_max,
         }
@@ -137,9 +157,21 @@ impl RestingOrders {
         &self.slots[slot as usize]
     }
 
-    /// The order of a slot, to be changed in anything but its place.
+    /// The order of a slot, to be changed in anything but its place. The next book counts for it.
     pub fn get_mut(&mut self, slot: u32) -> &mut Resting {
+        self.watches[slot as usize].calm = Calm::NEVER;
         &mut self.slots[slot as usize]
+    }
+
+    /// What a book asks of the order of a slot; nothing of [`NO_SLOT`].
+    #[inline]
+    pub fn watch(&self, slot: u32) -> Option<&Watch> {
+        self.watches.get(slot as usize)
+    }
+
+    /// Says which books change nothing for the order of a slot, until somebody changes it.
+    pub fn set_calm(&mut self, slot: u32, calm: Calm) {
+        self.watches[slot as usize].calm = calm;
     }
 
     /// Whether the slot holds this very order.
@@ -158,20 +190,21 @@ impl RestingOrders {
     }
 
     /// First slot of a side: best price, earliest arrival.
+    #[inline]
     pub fn first(&self, instrument: u32, side: Side) -> u32 {
         self.best[instrument as usize][side.index()]
     }
 
     /// The slot behind `slot` on its side.
     pub fn after(&self, slot: u32) -> u32 {
-        self.slots[slot as usize].next
+        self.watches[slot as usize].next
     }
 
     /// `next`, the slot behind the order that was just handled; or the one behind that, where the order has itself moved
     /// there as a ghost.
     pub fn behind(&self, next: u32, handled_id: u64) -> u32 {
         match self.slots.get(next as usize) {
-            Some(order) if order.order_id == handled_id => order.next,
+            Some(order) if order.order_id == handled_id => self.after(next),
             _ => next,
         }
     }
@@ -182,58 +215,76 @@ impl RestingOrders {
     }
 
     /// Puts an order behind all of its price and better.
-    pub fn insert(&mut self, slot: u32, order: Resting) {
-        let heads = &mut self.best[order.instrument as usize];
+    pub fn insert(&mut self, slot: u32, order: &Resting) {
+        let heads = &self.best[order.instrument as usize];
         let (mut previous, mut next) = (NO_SLOT, heads[order.side.index()]);
-        while next != NO_SLOT && !order.side.is_better(order.price, self.slots[next as usize].price)
+        while let Some(watch) = self.watches.get(next as usize)
+            && !order.side.is_better(order.price, watch.price)
         {
-            previous = next;
-            next = self.slots[next as usize].next;
+            (previous, next) = (next, watch.next);
         }
-        self.slots[slot as usize] = Resting { next, previous, ..order };
+        self.slots[slot as usize] = *order;
+        self.slots[slot as usize].previous = previous;
+        self.watches[slot as usize] = Watch { price: order.price, calm: Calm::NEVER, next };
         self.link(slot);
     }
 
     /// Makes the neighbours of a slot, and the head, point at it.
     fn link(&mut self, slot: u32) {
-        let Resting { instrument, side, next, previous, .. } = self.slots[slot as usize];
+        let Resting { instrument, side, previous, .. } = self.slots[slot as usize];
         if previous == NO_SLOT {
             self.best[instrument as usize][side.index()] = slot;
         } else {
-            self.slots[previous as usize].next = slot;
+            self.watches[previous as usize].next = slot;
         }
-        if next != NO_SLOT {
-            self.slots[next as usize].previous = slot;
+        if let Some(behind) = self.slots.get_mut(self.watches[slot as usize].next as usize) {
+            behind.previous = slot;
         }
     }
 
     /// Takes an order out and frees its slot.
-    pub fn remove(&mut self, slot: u32) -> Resting {
-        let order = self.slots[slot as usize];
-        if order.previous == NO_SLOT {
-            self.best[order.instrument as usize][order.side.index()] = order.next;
+    pub fn remove(&mut self, slot: u32) {
+        let next = self.watches[slot as usize].next;
+        let order = &mut self.slots[slot as usize];
+        order.order_id = 0;
+        let Resting { instrument, side, previous, .. } = *order;
+        if previous == NO_SLOT {
+            self.best[instrument as usize][side.index()] = next;
         } else {
-            self.slots[order.previous as usize].next = order.next;
+            self.watches[previous as usize].next = next;
         }
-        if order.next != NO_SLOT {
-            self.slots[order.next as usize].previous = order.previous;
+        if let Some(behind) = self.slots.get_mut(next as usize) {
+            behind.previous = previous;
         }
-        self.slots[slot as usize] = Resting::FREE;
-        order
+        self.set_ghost_free(slot, true);
     }
 
-    /// The slot for the next ghost, and whether it must be vacated first; `None` where none are kept.
+    /// Marks a ghost's slot; no other.
+    fn set_ghost_free(&mut self, slot: u32, is_free: bool) {
+        if let Some(ghost) = (slot as usize).checked_sub(self.orders_max) {
+            let (word, bit) = (&mut self.ghosts_free[ghost / 64], 1 << (ghost % 64));
+            *word = if is_free { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// The slot for the next ghost: the first free one, or the oldest ghost's, which must be vacated first, and that it must;
+    /// `None` where none are kept.
     pub fn ghost_slot(&self) -> Option<(u32, bool)> {
+        if let Some(word) = self.ghosts_free.iter().position(|word| *word != 0) {
+            let ghost = word * 64 + self.ghosts_free[word].trailing_zeros() as usize;
+            return Some(((self.orders_max + ghost) as u32, false));
+        }
         let ghosts = self.slots.iter().enumerate().skip(self.orders_max);
-        // Free slots have order 0, so they come before the oldest ghost.
-        let (slot, order) = ghosts.min_by_key(|(_, order)| order.order_id)?;
-        Some((slot as u32, order.order_id != 0))
+        let (slot, _) = ghosts.min_by_key(|(_, order)| order.order_id)?;
+        Some((slot as u32, true))
     }
 
     /// Moves an order to a free slot; its place in the queue stays.
     pub fn relocate(&mut self, from: u32, to: u32) {
         self.slots[to as usize] = self.slots[from as usize];
-        self.slots[from as usize] = Resting::FREE;
+        self.watches[to as usize] = self.watches[from as usize];
+        self.slots[from as usize].order_id = 0;
+        self.set_ghost_free(to, false);
         self.link(to);
     }
 

@@ -3,8 +3,7 @@
 //! Invariants: the order of checks is part of the contract: session, type, time in force, post-only, size cap, tick,
 //! limits. The first that fails is the reason.
 
-use crate::feed::order_session;
-use crate::wire::{Instrument, OrderType, Reason, TickStep, Tif};
+use crate::wire::{Instrument, OrderType, Reason, Session, TickStep, Tif};
 
 /// The terms of an order, every value known.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +24,14 @@ pub struct Terms {
     pub own_until_ns: i64,
 }
 
-/// Why an order of these terms is refused at `ts_ns`, if it is.
-pub fn refusal(instrument: &Instrument, terms: &Terms, ts_ns: i64) -> Option<Reason> {
+/// Why an order of these terms is refused in a session, if it is.
+pub fn refusal(
+    instrument: &Instrument,
+    session: Option<&Session>,
+    terms: &Terms,
+) -> Option<Reason> {
     let immediate = matches!(terms.tif, Tif::Ioc | Tif::Fok);
-    let Some(session) = order_session(instrument, ts_ns) else {
+    let Some(session) = session else {
         return Some(Reason::SessionClosed);
     };
     let rule = session.rule(terms.order_type);

@@ -1,33 +1,49 @@
 //! What a lane has taken from the displayed book, and what is therefore not there for it any more (law 6).
 //!
 //! Invariants: an entry stays until the displayed size has fallen by it, the price has left the book, or its
-//! half-lives have passed. A price that is out of view keeps its entry. A full table forgets the price farthest from
-//! the touch, and counts it. Cost: O(entries), at most `TAKEN_PRICES_MAX`; nothing when the lane took nothing.
+//! half-lives have passed, in every world. A price that is out of view keeps its entry. A full table forgets the price
+//! farthest from the touch, and counts it. Cost: O(entries), at most `TAKEN_PRICES_MAX`; nothing when the lane took nothing.
 
 use super::config::Replenish;
+use super::queue::WORLDS;
 use crate::book::{Book, LevelState};
 use crate::wire::Side;
 use crate::wire::limits::TAKEN_PRICES_MAX;
 use alloc::vec::Vec;
 
+/// One price; lots taken, and when that was right, by world.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     price: i64,
-    taken: u32,
     shown: u32,
-    /// When `taken` was right, ns.
-    ts_ns: i64,
+    taken: [u32; WORLDS],
+    ts_ns: [i64; WORLDS],
 }
 
 impl Entry {
-    /// What of the entry is still gone at `now_ns`: half of it after every half-life, on a straight line in between.
-    fn left_at(&self, replenish: Replenish, now_ns: i64) -> u32 {
-        let Replenish::HalfLife(half_life_ns) = replenish else { return self.taken };
-        let passed_ns = now_ns.saturating_sub(self.ts_ns).max(0);
+    /// What of the entry is still gone in a world at `now_ns`: half of it after every half-life, on a straight line in
+    /// between.
+    fn left_at(&self, replenish: Replenish, world: usize, now_ns: i64) -> u32 {
+        let Replenish::HalfLife(half_life_ns) = replenish else { return self.taken[world] };
+        let passed_ns = now_ns.saturating_sub(self.ts_ns[world]).max(0);
         let Ok(halvings) = u32::try_from(passed_ns / half_life_ns) else { return 0 };
-        let whole = u64::from(self.taken.checked_shr(halvings).unwrap_or(0));
+        let whole = u64::from(self.taken[world].checked_shr(halvings).unwrap_or(0));
         let part = u128::from(whole) * (passed_ns % half_life_ns) as u128;
         (whole - (part / (2 * half_life_ns as u128)) as u64) as u32
+    }
+
+    /// Lets a book that shows `shown` lots give some back; says whether anything is still gone.
+    fn on_shown(&mut self, replenish: Replenish, shown: u32, now_ns: i64) -> bool {
+        let fallen = self.shown.saturating_sub(shown);
+        self.shown = shown;
+        if fallen == 0 && replenish == Replenish::UntilReplenished {
+            return true;
+        }
+        for world in 0..WORLDS {
+            self.taken[world] = self.left_at(replenish, world, now_ns).saturating_sub(fallen);
+            self.ts_ns[world] = now_ns;
+        }
+        self.taken != [0; WORLDS]
     }
 }
 
@@ -36,13 +52,13 @@ impl Entry {
 pub struct Taken {
     /// Apart from the venue, so that venues lie close together: most lanes take little.
     entries: Vec<Entry>,
-    forgotten: u64,
+    forgotten: [u64; WORLDS],
 }
 
 impl Taken {
     /// Nothing taken. Allocates once.
     pub fn new() -> Self {
-        Taken { entries: Vec::with_capacity(TAKEN_PRICES_MAX), forgotten: 0 }
+        Taken { entries: Vec::with_capacity(TAKEN_PRICES_MAX), forgotten: [0; WORLDS] }
     }
 
     /// Nothing taken.
@@ -50,9 +66,9 @@ impl Taken {
         self.entries.is_empty()
     }
 
-    /// Entries lost to a full table.
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// Entries of a world lost to a full table.
+    pub fn forgotten(&self, world: usize) -> u64 {
+        self.forgotten[world]
     }
 
     /// Forgets everything: the book was cleared by the venue.
@@ -60,13 +76,20 @@ impl Taken {
         self.entries.clear();
     }
 
-    /// What is left for this lane of `shown` lots displayed at `price`.
-    pub fn left(&self, replenish: Replenish, now_ns: i64, price: i64, shown: u32) -> u32 {
+    /// What is left in a world of `shown` lots displayed at `price`.
+    pub fn left(
+        &self,
+        replenish: Replenish,
+        world: usize,
+        now_ns: i64,
+        price: i64,
+        shown: u32,
+    ) -> u32 {
         let entry = self.entries.iter().find(|e| e.price == price);
-        shown.saturating_sub(entry.map_or(0, |e| e.left_at(replenish, now_ns)))
+        shown.saturating_sub(entry.map_or(0, |e| e.left_at(replenish, world, now_ns)))
     }
 
-    /// Uses up `qty` of `shown` lots displayed at `price` on `side`.
+    /// Uses up `lots`, by world, of `shown` lots displayed at `price` on `side`.
     pub fn take(
         &mut self,
         replenish: Replenish,
@@ -74,12 +97,21 @@ impl Taken {
         side: Side,
         price: i64,
         shown: u32,
-        qty: u32,
+        lots: [u32; WORLDS],
     ) {
-        if let Some(entry) = self.entries.iter_mut().find(|e| e.price == price) {
-            entry.taken = entry.left_at(replenish, now_ns).saturating_add(qty);
-            (entry.shown, entry.ts_ns) = (shown, now_ns);
-            return;
+        let place = self.place(side, price);
+        let entry = &mut self.entries[place];
+        entry.shown = shown;
+        for (world, lots) in lots.into_iter().enumerate().filter(|(_, lots)| *lots > 0) {
+            let left = entry.left_at(replenish, world, now_ns);
+            (entry.taken[world], entry.ts_ns[world]) = (left.saturating_add(lots), now_ns);
+        }
+    }
+
+    /// Where the entry of `price` is; a new one where there was none.
+    fn place(&mut self, side: Side, price: i64) -> usize {
+        if let Some(place) = self.entries.iter().position(|e| e.price == price) {
+            return place;
         }
         if self.entries.len() == TAKEN_PRICES_MAX {
             let mut farthest = 0;
@@ -88,30 +120,35 @@ impl Taken {
                     farthest = index;
                 }
             }
-            self.entries.swap_remove(farthest);
-            self.forgotten += 1;
+            let lost = self.entries.swap_remove(farthest);
+            for (forgotten, taken) in self.forgotten.iter_mut().zip(lost.taken) {
+                *forgotten += u64::from(taken > 0);
+            }
         }
-        self.entries.push(Entry { price, taken: qty, shown, ts_ns: now_ns });
+        self.entries.push(Entry { price, shown: 0, taken: [0; WORLDS], ts_ns: [0; WORLDS] });
+        self.entries.len() - 1
     }
 
     /// Lets a newly displayed book of `side` give lots back.
     pub fn on_book(&mut self, replenish: Replenish, book: &Book<'_>, side: Side, depth_max: u8) {
-        if self.entries.is_empty() {
-            return;
-        }
         if replenish == Replenish::NextBook {
             return self.clear();
         }
         let now_ns = book.event.ts_exch_ns;
-        self.entries.retain_mut(|entry| match book.state(side, entry.price, depth_max) {
-            LevelState::Known(shown) => {
-                let fallen = entry.shown.saturating_sub(shown);
-                entry.taken = entry.left_at(replenish, now_ns).saturating_sub(fallen);
-                (entry.shown, entry.ts_ns) = (shown, now_ns);
-                entry.taken > 0
+        let mut index = 0;
+        while let Some(entry) = self.entries.get_mut(index) {
+            let is_left = match book.state(side, entry.price, depth_max) {
+                LevelState::Known(shown) => entry.on_shown(replenish, shown, now_ns),
+                LevelState::Empty => false,
+                LevelState::Unknown => {
+                    (0..WORLDS).any(|world| entry.left_at(replenish, world, now_ns) > 0)
+                }
+            };
+            if is_left {
+                index += 1;
+            } else {
+                self.entries.swap_remove(index);
             }
-            LevelState::Empty => false,
-            LevelState::Unknown => entry.left_at(replenish, now_ns) > 0,
-        });
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! Invariants: levels come best first; a level that is assumed rather than displayed says so. The price charged is the
 //! level's or, where a slippage model asks for more, the touch moved by it, and never beyond a limit.
 
+use super::Exchange;
 use super::config::{Beyond, Slippage};
+use super::here::Here;
 use super::resting::Resting;
 use super::rules::tick_at;
-use super::{Exchange, Market};
+use crate::book::Book;
 use crate::wire::{LEVELS_MAX, OrderType, Side};
 
 /// Levels assumed beyond the last displayed one, at most.
@@ -25,55 +27,47 @@ pub(super) struct Offer {
 }
 
 impl Exchange {
-    /// The offers that `order` reaches at `now_ns`, best first.
+    /// The offers that `order` reaches, best first.
     pub(super) fn offers<'a>(
         &'a self,
-        market: &Market<'a>,
-        order: &Resting,
-        now_ns: i64,
+        here: &'a Here<'_>,
+        order: &'a Resting,
     ) -> impl Iterator<Item = Offer> + use<'a> {
-        let (market, order) = (*market, *order);
-        (0..LEVELS_MAX + LEVELS_BEYOND_MAX)
-            .map_while(move |index| self.offer(&market, &order, index, now_ns))
+        (0..LEVELS_MAX + LEVELS_BEYOND_MAX).map_while(move |index| self.offer(here, order, index))
     }
 
-    fn offer(
-        &self,
-        market: &Market<'_>,
-        order: &Resting,
-        index: usize,
-        now_ns: i64,
-    ) -> Option<Offer> {
+    fn offer(&self, here: &Here<'_>, order: &Resting, index: usize) -> Option<Offer> {
         let side = order.side.opposite();
-        let book = self.book_to_take(market, order.instrument, now_ns)?;
+        let book = here.book_to_take?;
+        let is_reached = |price| {
+            order.order_type != OrderType::Limit || !order.side.is_better(price, order.price)
+        };
         let offer = match book.level(side, index) {
+            Some((price, _)) if !is_reached(price) => return None,
             Some((price, shown)) => {
-                let taken = &self.venues[order.instrument as usize].taken
-                    [usize::from(order.fills_in)][side.index()];
-                let left = taken.left(self.config.replenish, now_ns, price, shown);
+                let taken = &self.venues[order.instrument as usize].taken[side.index()];
+                let world = usize::from(order.fills_in);
+                let left = taken.left(self.config.replenish, world, here.ts_ns, price, shown);
                 Offer { price, shown, left, is_assumed: false }
             }
-            None => self.beyond(market, order, index - book.levels(side), now_ns)?,
+            None => self.beyond(here, order, &book, index - book.levels(side))?,
         };
-        let is_reached =
-            order.order_type != OrderType::Limit || !order.side.is_better(offer.price, order.price);
-        is_reached.then_some(offer)
+        is_reached(offer.price).then_some(offer)
     }
 
     /// The level `index` behind the last displayed one of a full side.
     fn beyond(
         &self,
-        market: &Market<'_>,
+        here: &Here<'_>,
         order: &Resting,
+        book: &Book<'_>,
         index: usize,
-        now_ns: i64,
     ) -> Option<Offer> {
         if self.config.beyond == Beyond::Reject {
             return None;
         }
-        let instrument = &market.instruments[order.instrument as usize];
+        let instrument = here.instrument;
         let side = order.side.opposite();
-        let book = self.book_to_take(market, order.instrument, now_ns)?;
         let levels = book.levels(side);
         if levels < usize::from(instrument.depth_max) {
             return None; // Nothing is beyond a side that shows fewer levels than it could (law 4).
@@ -102,13 +96,7 @@ impl Exchange {
     }
 
     /// What `order` pays for lots at `price`, when `touch` was the best it found: the greater of walk and model.
-    pub(super) fn charged(
-        &self,
-        market: &Market<'_>,
-        order: &Resting,
-        touch: i64,
-        price: i64,
-    ) -> i64 {
+    pub(super) fn charged(&self, here: &Here<'_>, order: &Resting, touch: i64, price: i64) -> i64 {
         let ticks = match self.config.slippage {
             Slippage::None => return price,
             Slippage::FixedTicks(ticks) => u64::from(ticks),
@@ -122,7 +110,7 @@ impl Exchange {
                 whole_ticks(square.isqrt())
             }
         };
-        let tick = tick_at(&market.instruments[order.instrument as usize], touch);
+        let tick = tick_at(here.instrument, touch);
         let away = i64::try_from(ticks).unwrap_or(i64::MAX).saturating_mul(tick);
         let model = match order.side {
             Side::Buy => touch.saturating_add(away),

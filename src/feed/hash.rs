@@ -5,12 +5,12 @@
 //! quantity, for a book the two level counts and then each shown level's price and quantity.
 
 use super::stream::Row;
-use crate::book::Book;
-use crate::wire::{Instrument, Side, kind};
+use crate::wire::{Instrument, kind};
 use alloc::vec::Vec;
-use arrayvec::ArrayVec;
 
-const STAGE_BYTES: usize = 8_192;
+/// What is hashed at once: chunks of BLAKE3 enough for the widest vectors it has, from the first byte on, since it hashes
+/// several at a time only where they begin at a power of two.
+const HASHED_BYTES: usize = 16_384;
 const ROW_BYTES_MAX: usize = 8 + 8 + 2 + 2 + 10 * 12;
 
 /// A hash in the making for each instrument.
@@ -22,48 +22,50 @@ pub struct DataHash {
 #[derive(Debug)]
 struct Part {
     hasher: blake3::Hasher,
-    stage: ArrayVec<u8, STAGE_BYTES>,
+    stage: Vec<u8>,
     rows: u64,
 }
 
 impl DataHash {
     /// Nothing hashed yet.
     pub fn new(instruments: usize) -> Self {
-        let part = || Part { hasher: blake3::Hasher::new(), stage: ArrayVec::new(), rows: 0 };
+        let part = || Part {
+            hasher: blake3::Hasher::new(),
+            stage: Vec::with_capacity(HASHED_BYTES + ROW_BYTES_MAX),
+            rows: 0,
+        };
         DataHash { parts: (0..instruments).map(|_| part()).collect() }
     }
 
     /// Adds a row of an instrument.
     pub fn update(&mut self, row: &Row) {
         let part = &mut self.parts[row.event.instrument as usize];
-        if part.stage.remaining_capacity() < ROW_BYTES_MAX {
-            part.hasher.update(&part.stage);
-            part.stage.clear();
-        }
         part.rows += 1;
         let event = &row.event;
-        let mut put = |bytes: &[u8]| {
-            let fits = part.stage.try_extend_from_slice(bytes).is_ok();
-            debug_assert!(fits, "Invariant: the stage has room for a whole record");
-        };
-        put(&event.ts_exch_ns.to_le_bytes());
-        put(&event.ts_recv_ns.to_le_bytes());
-        put(&[event.kind]);
-        put(&event.aggressor.to_le_bytes());
+        let mut bytes = [0; ROW_BYTES_MAX];
+        let mut put = Put { bytes: &mut bytes, len: 0 };
+        put.word(event.ts_exch_ns);
+        put.word(event.ts_recv_ns);
+        put.byte(event.kind);
+        put.byte(event.aggressor as u8);
         if event.kind == kind::TRADE {
-            put(&event.trade_price.to_le_bytes());
-            put(&event.trade_qty.to_le_bytes());
-            return;
+            put.word(event.trade_price);
+            put.half(event.trade_qty);
+        } else {
+            let depth = &row.depth;
+            put.byte(depth.bid_levels);
+            put.byte(depth.ask_levels);
+            let touch = (event.bid_price, event.bid_qty);
+            put.side(depth.bid_levels, touch, &depth.bid_price, &depth.bid_qty);
+            let touch = (event.ask_price, event.ask_qty);
+            put.side(depth.ask_levels, touch, &depth.ask_price, &depth.ask_qty);
         }
-        let book = Book { event, depth: &row.depth };
-        put(&[row.depth.bid_levels, row.depth.ask_levels]);
-        for side in [Side::Buy, Side::Sell] {
-            for index in 0..book.levels(side) {
-                if let Some((price, qty)) = book.level(side, index) {
-                    put(&price.to_le_bytes());
-                    put(&qty.to_le_bytes());
-                }
-            }
+        let len = put.len;
+        part.stage.extend_from_slice(&bytes[..len]);
+        if part.stage.len() >= HASHED_BYTES {
+            part.hasher.update(&part.stage[..HASHED_BYTES]);
+            part.stage.copy_within(HASHED_BYTES.., 0);
+            part.stage.truncate(part.stage.len() - HASHED_BYTES);
         }
     }
 
@@ -79,5 +81,43 @@ impl DataHash {
             all.update(hasher.finalize().as_bytes());
         }
         *all.finalize().as_bytes()
+    }
+}
+
+/// Bytes of one row in the making; it never has more than there is room for.
+struct Put<'a> {
+    bytes: &'a mut [u8; ROW_BYTES_MAX],
+    len: usize,
+}
+
+impl Put<'_> {
+    #[inline]
+    fn put<const N: usize>(&mut self, value: [u8; N]) {
+        self.bytes[self.len..self.len + N].copy_from_slice(&value);
+        self.len += N;
+    }
+
+    #[inline]
+    fn word(&mut self, value: i64) {
+        self.put(value.to_le_bytes());
+    }
+
+    #[inline]
+    fn half(&mut self, value: u32) {
+        self.put(value.to_le_bytes());
+    }
+
+    #[inline]
+    fn byte(&mut self, value: u8) {
+        self.put([value]);
+    }
+
+    #[inline]
+    fn side(&mut self, levels: u8, touch: (i64, u32), prices: &[i64], qtys: &[u32]) {
+        let below = prices.iter().copied().zip(qtys.iter().copied());
+        for (price, qty) in core::iter::once(touch).chain(below).take(levels.into()) {
+            self.word(price);
+            self.half(qty);
+        }
     }
 }

@@ -53,14 +53,6 @@ const FREE: ClientOrder = ClientOrder {
     is_used: false,
 };
 
-const BLANK: Request = Request {
-    order_id: 0,
-    slot: 0,
-    origin: Origin { tag: 0, instrument: 0, strategy: 0, side: Side::Buy },
-    is_throttled: false,
-    ask: Ask::Cancel,
-};
-
 /// The gateway of one lane.
 #[derive(Debug)]
 pub struct Gateway {
@@ -81,8 +73,8 @@ pub struct Gateway {
 /// A request that was taken, with the terms that the digest wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// The order as it stands at the client.
-    pub row: OrderRow,
+    /// Slot of the order.
+    pub slot: u32,
     /// Price asked for.
     pub price: i64,
     /// Quantity asked for.
@@ -101,7 +93,7 @@ impl Gateway {
             slots: alloc::vec![FREE; orders_max].into_boxed_slice(),
             free: (0..orders_max as u32).rev().collect(),
             index: OrderIndex::new(orders_max),
-            requests: Fifo::new(in_flight_max, BLANK),
+            requests: Fifo::new(in_flight_max),
             order_id_last: 0,
             requests_throttled: 0,
             is_closed: false,
@@ -145,7 +137,9 @@ impl Gateway {
         let slot = self.free.pop().ok_or(Status::Full)?;
         self.order_id_last += 1;
         let order_id = self.order_id_last;
-        let row = OrderRow {
+        let order = &mut self.slots[slot as usize];
+        (order.requests, order.is_used) = (0, true);
+        order.row = OrderRow {
             order_id,
             tag: req.tag,
             ts_submit_ns: now_ns,
@@ -159,10 +153,15 @@ impl Gateway {
             post_only: req.post_only,
             ..FREE.row
         };
-        self.slots[slot as usize] = ClientOrder { row, requests: 0, is_used: true };
         self.index.insert(order_id, slot);
-        self.send(now_ns, slot, &row, Ask::Submit(terms))?;
-        Ok(Sent { row, price: req.price, qty: req.qty })
+        self.send(now_ns, slot, Ask::Submit(terms))?;
+        Ok(Sent { slot, price: req.price, qty: req.qty })
+    }
+
+    /// An order as its strategy knows it.
+    #[inline]
+    pub fn row(&self, slot: u32) -> &OrderRow {
+        &self.slots[slot as usize].row
     }
 
     /// Asks to change price and total quantity of an order of this strategy.
@@ -174,27 +173,27 @@ impl Gateway {
         price: i64,
         qty: u32,
     ) -> Result<Sent, Status> {
-        let (slot, row) = self.find(strategy, order_id)?;
+        let slot = self.find(strategy, order_id)?;
         if qty == 0 || price == UNDEF_PRICE || price == i64::MIN {
             return Err(Status::InvalidArgument);
         }
-        self.send(now_ns, slot, &row, Ask::Amend { price, qty })?;
-        Ok(Sent { row, price, qty })
+        self.send(now_ns, slot, Ask::Amend { price, qty })?;
+        Ok(Sent { slot, price, qty })
     }
 
     /// Asks to take an order of this strategy out.
     pub fn cancel(&mut self, now_ns: i64, strategy: u32, order_id: u64) -> Result<Sent, Status> {
-        let (slot, row) = self.find(strategy, order_id)?;
-        self.send(now_ns, slot, &row, Ask::Cancel)?;
-        Ok(Sent { row, price: row.price, qty: row.qty - row.filled_qty })
+        let slot = self.find(strategy, order_id)?;
+        self.send(now_ns, slot, Ask::Cancel)?;
+        let row = self.row(slot);
+        Ok(Sent { slot, price: row.price, qty: row.qty - row.filled_qty })
     }
 
-    /// Takes a report in. Returns the order, and whether this was its end; `None` about an order whose end the
-    /// client knows already.
-    pub fn on_report(&mut self, slot: u32, report: &Report) -> Option<(OrderRow, bool)> {
-        let order = self.slots.get_mut(slot as usize)?;
+    /// Takes a report in. Says whether this was the order's end; not about an order whose end the client knows already.
+    pub fn on_report(&mut self, slot: u32, report: &Report) -> bool {
+        let Some(order) = self.slots.get_mut(slot as usize) else { return false };
         if !order.is_used || order.row.order_id != report.order_id {
-            return None;
+            return false;
         }
         let row = &mut order.row;
         let end = match report.kind {
@@ -219,11 +218,12 @@ impl Gateway {
             row.ts_end_ns = report.ts_exch_ns;
             row.reason = report.reason();
         }
-        Some((*row, end.is_some()))
+        end.is_some()
     }
 
-    /// Takes a fill in. Returns the order, and whether this was its end.
-    pub fn on_fill(&mut self, slot: u32, fill: &Fill) -> Option<(OrderRow, bool)> {
+    /// Takes a fill in. Says whether it was the order's first, and whether this was its end; `None` about an order whose end
+    /// the client knows already.
+    pub fn on_fill(&mut self, slot: u32, fill: &Fill) -> Option<(bool, bool)> {
         let order = self.slots.get_mut(slot as usize)?;
         if !order.is_used || order.row.order_id != fill.order_id {
             return None;
@@ -234,7 +234,7 @@ impl Gateway {
             order.row.end = OrderEnd::Filled;
             order.row.ts_end_ns = fill.ts_exch_ns;
         }
-        Some((order.row, ended))
+        Some((order.row.filled_qty == fill.qty, ended))
     }
 
     /// Frees the slot of an order whose end was told.
@@ -254,21 +254,21 @@ impl Gateway {
         Some(row)
     }
 
-    fn find(&self, strategy: u32, order_id: u64) -> Result<(u32, OrderRow), Status> {
+    fn find(&self, strategy: u32, order_id: u64) -> Result<u32, Status> {
         let slot = self.index.get(order_id).ok_or(Status::NotFound)?;
-        let row = self.slots[slot as usize].row;
-        if row.strategy == strategy { Ok((slot, row)) } else { Err(Status::NotFound) }
+        if self.row(slot).strategy == strategy { Ok(slot) } else { Err(Status::NotFound) }
     }
 
-    fn send(&mut self, now_ns: i64, slot: u32, row: &OrderRow, ask: Ask) -> Result<(), Status> {
+    fn send(&mut self, now_ns: i64, slot: u32, ask: Ask) -> Result<(), Status> {
         if self.is_closed {
             return Ok(());
         }
         if self.requests.room() == 0 {
             return Err(Status::Full);
         }
-        let number = self.slots[slot as usize].requests;
-        self.slots[slot as usize].requests = number.wrapping_add(1);
+        let ClientOrder { row, requests, .. } = &mut self.slots[slot as usize];
+        let number = *requests;
+        *requests = number.wrapping_add(1);
         let leg = match ask {
             Ask::Submit(_) => &self.submit,
             Ask::Amend { .. } => &self.amend,

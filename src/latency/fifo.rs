@@ -3,45 +3,50 @@
 //! Invariant: messages of one leg never overtake each other: only the first of a line can leave, so one that would
 //! arrive earlier on its own arrives with the one before it. Cost: O(1) a message, nothing allocated.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// A bounded first-in first-out line of messages, each with the time at which it may leave.
 #[derive(Debug)]
 pub struct Fifo<T> {
-    slots: Box<[(i64, T)]>,
+    /// As many as were ever needed at once; never beyond the capacity that was asked for.
+    slots: Vec<(i64, T)>,
+    capacity: usize,
     first: usize,
     len: usize,
 }
 
 impl<T: Copy> Fifo<T> {
-    /// An empty line for `capacity` messages; `blank` fills the unused slots. Allocates once.
-    pub fn new(capacity: usize, blank: T) -> Self {
-        let slots = alloc::vec![(0, blank); capacity.max(1)].into_boxed_slice();
-        Fifo { slots, first: 0, len: 0 }
+    /// An empty line for `capacity` messages, at least one. Allocates once; memory is touched as messages come.
+    pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        Fifo { slots: Vec::with_capacity(capacity), capacity, first: 0, len: 0 }
     }
 
     /// Messages that still fit.
     pub fn room(&self) -> usize {
-        self.slots.len() - self.len
+        self.capacity - self.len
     }
 
     /// Appends a message that would arrive at `arrival_ns` on its own; gives it back when the line is full.
     pub fn push(&mut self, arrival_ns: i64, message: T) -> Result<(), T> {
-        if self.len == self.slots.len() {
+        if self.len == self.capacity {
             return Err(message);
         }
         let mut place = self.first + self.len;
-        if place >= self.slots.len() {
-            place -= self.slots.len();
+        if place >= self.capacity {
+            place -= self.capacity;
         }
-        self.slots[place] = (arrival_ns, message);
+        match self.slots.get_mut(place) {
+            Some(slot) => *slot = (arrival_ns, message),
+            None => self.slots.push((arrival_ns, message)), // the one behind the last that was ever needed
+        }
         self.len += 1;
         Ok(())
     }
 
     /// Drops every message.
     pub fn clear(&mut self) {
-        self.len = 0;
+        (self.first, self.len) = (0, 0);
     }
 
     /// When the first message may leave; `i64::MAX` when there is none.
@@ -56,8 +61,10 @@ impl<T: Copy> Fifo<T> {
             return None;
         }
         let (_, message) = self.slots[self.first];
-        self.first = if self.first + 1 == self.slots.len() { 0 } else { self.first + 1 };
         self.len -= 1;
+        // An empty line begins anew, so that a line that is mostly empty stays in few cache lines.
+        let is_over = self.len == 0 || self.first + 1 == self.capacity;
+        self.first = if is_over { 0 } else { self.first + 1 };
         Some(message)
     }
 }

@@ -7,10 +7,13 @@
 
 use super::OrderRow;
 use crate::wire::{Fill, Report};
-use arrayvec::ArrayVec;
+use alloc::vec::Vec;
 
 const RECORD_BYTES: usize = 56;
-const STAGE_BYTES: usize = RECORD_BYTES * 64;
+/// What is hashed at once: chunks of BLAKE3 enough for the widest vectors it has, from the first byte on, since it hashes
+/// several at a time only where they begin at a power of two.
+const HASHED_BYTES: usize = 16_384;
+const STAGE_BYTES: usize = HASHED_BYTES + RECORD_BYTES;
 
 /// One order event, before it is laid out in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,23 @@ impl DigestRecord {
         }
     }
 
+    fn bytes(&self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        let words = [
+            self.ts_local_ns as u64,
+            self.ts_exch_ns as u64,
+            self.order_id,
+            self.price as u64,
+            u64::from(self.qty) | u64::from(self.leaves_qty) << 32,
+            u64::from(self.strategy) | u64::from(self.instrument) << 32,
+            u64::from(self.kind) | u64::from(self.side) << 8 | u64::from(self.reason) << 16,
+        ];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
     /// The event of a delivered report.
     pub fn report(report: &Report) -> Self {
         DigestRecord {
@@ -93,35 +113,33 @@ impl DigestRecord {
     }
 }
 
-/// A digest in the making.
-#[derive(Debug, Default)]
+/// A digest in the making. Allocates once.
+#[derive(Debug)]
 pub struct OrderDigest {
     hasher: blake3::Hasher,
-    stage: ArrayVec<u8, STAGE_BYTES>,
+    stage: Vec<u8>,
+}
+
+impl Default for OrderDigest {
+    fn default() -> Self {
+        OrderDigest { hasher: blake3::Hasher::new(), stage: Vec::with_capacity(STAGE_BYTES) }
+    }
 }
 
 impl OrderDigest {
     /// Adds an event.
     pub fn update(&mut self, record: &DigestRecord) {
-        if self.stage.remaining_capacity() < RECORD_BYTES {
-            self.hasher.update(&self.stage);
-            self.stage.clear();
+        self.stage.extend_from_slice(&record.bytes());
+        if self.stage.len() >= HASHED_BYTES {
+            self.hash();
         }
-        let mut put = |bytes: &[u8]| {
-            let fits = self.stage.try_extend_from_slice(bytes).is_ok();
-            debug_assert!(fits, "Invariant: the stage has room for a whole record");
-        };
-        put(&record.ts_local_ns.to_le_bytes());
-        put(&record.ts_exch_ns.to_le_bytes());
-        put(&record.order_id.to_le_bytes());
-        put(&record.price.to_le_bytes());
-        put(&record.qty.to_le_bytes());
-        put(&record.leaves_qty.to_le_bytes());
-        put(&record.strategy.to_le_bytes());
-        put(&record.instrument.to_le_bytes());
-        put(&[record.kind, record.side]);
-        put(&record.reason.to_le_bytes());
-        put(&[0; 4]);
+    }
+
+    #[cold]
+    fn hash(&mut self) {
+        self.hasher.update(&self.stage[..HASHED_BYTES]);
+        self.stage.copy_within(HASHED_BYTES.., 0);
+        self.stage.truncate(self.stage.len() - HASHED_BYTES);
     }
 
     /// The digest of everything so far.

@@ -10,8 +10,8 @@ use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
 use btcore::book::{Book, LevelState};
 use btcore::exchange::{
-    Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Response, Terms,
-    Trace, WORLDS,
+    Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Terms, Trace,
+    WORLDS,
 };
 use btcore::feed::Feed;
 use btcore::latency::{Fifo, Leg};
@@ -165,7 +165,7 @@ impl<'a> Stage<'a> {
             orders,
             empty: models.iter().map(one).collect(),
             out: Outbox {
-                line: Fifo::new(ANSWERS_MAX, Response::BLANK),
+                line: Fifo::new(ANSWERS_MAX),
                 response: Leg::Constant(0),
                 seed: 0,
                 queues: Vec::with_capacity(ANSWERS_MAX),
