@@ -135,6 +135,13 @@
 #define BT_LOG_DEBUG 3
 /** Capability: rows that show a book. */
 #define BT_WANT_BOOK 2
+
+/**
+ * Capability: rows that show a book whose best bid or best ask price is not that of the instrument's book before. Contained
+ * in BT_WANT_BOOK.
+ */
+#define BT_WANT_TOUCH 32
+
 /** Capability: rows that print a trade. */
 #define BT_WANT_TRADE 4
 /** Capability: session openings and closings. */
@@ -147,7 +154,7 @@
 #define BT_WANT_TIMER 1024
 /** Every row of every kind. */
 #define BT_WANT_EVENTS 30
-/** Every capability of this ABI version; wants `on_event`, `on_report`, `on_fill` and `on_timer`. */
+/** Every capability of this ABI version, whole or contained in another; wants `on_event`, `on_report`, `on_fill` and `on_timer`. */
 #define BT_WANT_ALL 1822
 /** Fee row: buys and sells. */
 #define BT_FEE_SIDE_BOTH 0
@@ -868,7 +875,10 @@ typedef struct bt_strategy_desc {
   uint32_t struct_size;
   /** `BT_ABI_VERSION` as the strategy was compiled. */
   uint32_t abi_version;
-  /** BT_WANT_* of what is to be delivered; each one wants its callback. Ask for no more than you read. */
+  /**
+   * BT_WANT_* of what is to be delivered; each one wants its callback. Ask for no more than you read: rows that are not
+   * wanted cost nothing, and `book` knows them all the same.
+   */
   uint64_t want;
   /** First argument of every callback when `create` is null; ignored otherwise. */
   void *user;

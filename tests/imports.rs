@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("exchange", &["wire", "book", "feed", "latency"]),
     ("gateway", &["wire", "exchange", "latency", "recorder"]),
     // A strategy is handed the context that the engine makes.
-    ("strategy", &["wire", "engine"]),
+    ("strategy", &["wire", "engine", "feed"]),
     (
         "engine",
         &[

@@ -2,13 +2,14 @@
 //!
 //! Invariants: a descriptor is checked whole before anything of it is called, and all its faults are told at once;
 //! `create` runs once and `destroy` exactly once for whatever `create` made, whether or not a run follows; rows are
-//! passed on by pointer, never copied. Cost: one indirect call an event, and one mask test; no allocation.
+//! passed on by pointer, never copied. Cost: one indirect call for each row that is wanted; no allocation.
 
 use crate::guard::foreign;
 use crate::host_table::{Ctx, HOST_API, HostApi};
 use crate::status::Status;
 use crate::version::BT_ABI_VERSION;
 use btcore::engine::Context;
+use btcore::feed::class;
 use btcore::strategy::{Param, Strategy};
 use btcore::wire::{Depth, Event, Fill, Report};
 use core::ffi::{c_char, c_void};
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// Capability: rows that show a book.
 pub const BT_WANT_BOOK: u64 = 2;
+/// Capability: rows that show a book whose best bid or best ask price is not that of the instrument's book before. Contained
+/// in BT_WANT_BOOK.
+pub const BT_WANT_TOUCH: u64 = 32;
 /// Capability: rows that print a trade.
 pub const BT_WANT_TRADE: u64 = 4;
 /// Capability: session openings and closings.
@@ -33,13 +37,12 @@ pub const BT_WANT_FILL: u64 = 512;
 pub const BT_WANT_TIMER: u64 = 1024;
 /// Every row of every kind.
 pub const BT_WANT_EVENTS: u64 = 30;
-/// Every capability of this ABI version; wants `on_event`, `on_report`, `on_fill` and `on_timer`.
+/// Every capability of this ABI version, whole or contained in another; wants `on_event`, `on_report`, `on_fill` and `on_timer`.
 pub const BT_WANT_ALL: u64 = 1822;
 
 const _: () = {
-    use btcore::wire::kind;
-    assert!(BT_WANT_BOOK == 1 << kind::BOOK && BT_WANT_TRADE == 1 << kind::TRADE);
-    assert!(BT_WANT_SESSION == 1 << kind::SESSION_OPEN | 1 << kind::SESSION_CLOSE);
+    assert!(BT_WANT_BOOK == class::BOOK as u64 && BT_WANT_TRADE == class::TRADE as u64);
+    assert!(BT_WANT_SESSION == class::SESSION as u64 && BT_WANT_TOUCH == class::TOUCH as u64);
     assert!(BT_WANT_EVENTS == BT_WANT_BOOK | BT_WANT_TRADE | BT_WANT_SESSION);
     assert!(BT_WANT_ALL == BT_WANT_EVENTS | BT_WANT_REPORT | BT_WANT_FILL | BT_WANT_TIMER);
 };
@@ -68,7 +71,8 @@ pub struct StrategyDesc {
     pub struct_size: u32,
     /// `BT_ABI_VERSION` as the strategy was compiled.
     pub abi_version: u32,
-    /// BT_WANT_* of what is to be delivered; each one wants its callback. Ask for no more than you read.
+    /// BT_WANT_* of what is to be delivered; each one wants its callback. Ask for no more than you read: rows that are not
+    /// wanted cost nothing, and `book` knows them all the same.
     pub want: u64,
     /// First argument of every callback when `create` is null; ignored otherwise.
     pub user: *mut c_void,
@@ -151,9 +155,12 @@ impl StrategyDesc {
             }
         };
         must(self.want != 0, "want is 0: it asks for nothing (BT_WANT_*)");
-        must(self.want & !BT_WANT_ALL == 0, "want has bits that this ABI version does not know");
+        must(
+            self.want & !(BT_WANT_ALL | BT_WANT_TOUCH) == 0,
+            "want has bits that this ABI version does not know",
+        );
         for (bits, is_there, name) in [
-            (BT_WANT_EVENTS, self.on_event.is_some(), "on_event"),
+            (BT_WANT_EVENTS | BT_WANT_TOUCH, self.on_event.is_some(), "on_event"),
             (BT_WANT_REPORT, self.on_report.is_some(), "on_report"),
             (BT_WANT_FILL, self.on_fill.is_some(), "on_fill"),
             (BT_WANT_TIMER, self.on_timer.is_some(), "on_timer"),
@@ -327,11 +334,12 @@ impl Strategy for CStrategy {
         self.call("on_start", context, |user, ctx| unsafe { on_start(user, ctx) })
     }
 
+    fn wants(&self) -> u8 {
+        (self.want & (BT_WANT_EVENTS | BT_WANT_TOUCH)) as u8
+    }
+
     #[inline]
     fn on_event(&mut self, context: &mut Context<'_>, event: &Event, depth: &Depth) -> i32 {
-        if (self.want >> (event.kind & 63)) & 1 == 0 {
-            return 0;
-        }
         let on_event = self.on_event;
         // SAFETY: the descriptor's contract; the rows outlive the call.
         self.call("on_event", context, |user, ctx| unsafe { on_event(user, ctx, event, depth) })

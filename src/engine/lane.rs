@@ -9,7 +9,7 @@ use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
 use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Trace};
-use crate::feed::{Cursor, Window, session_at};
+use crate::feed::{Cursor, Window, class, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Fifo, Legs, name_key};
 use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
@@ -177,12 +177,16 @@ pub struct Lane<S> {
     pub(super) codes: Vec<S>,
     pub(super) labels: Vec<Label>,
     pub(super) state: LaneState,
+    /// The list of rows that it stops at; all rows where there is none.
+    pub(super) list: Option<usize>,
 }
 
 /// A strategy but for its code.
 pub(super) struct Label {
     pub name: String,
     pub params: Vec<(String, Param)>,
+    /// Classes of rows that it wants.
+    pub wants: u8,
 }
 
 impl<S: Strategy> Lane<S> {
@@ -232,9 +236,22 @@ impl<S: Strategy> Lane<S> {
         };
         let (codes, labels) = strategies
             .into_iter()
-            .map(|StrategySlot { name, params, code }| (code, Label { name, params }))
+            .map(|StrategySlot { name, params, code }| {
+                let wants = code.wants();
+                (code, Label { name, params, wants })
+            })
             .unzip();
-        Lane { name: config.name, codes, labels, state }
+        Lane { name: config.name, codes, labels, state, list: None }
+    }
+
+    /// The classes of rows that this lane stops at, if it may pass others by: those that its one strategy wants, and what the
+    /// lane itself does at sessions.
+    pub(super) fn list_wanted(&self) -> Option<u8> {
+        let [label] = &*self.labels else { return None };
+        let mask = label.wants | class::SESSION;
+        let is_all = mask & class::ALL == class::ALL;
+        let is_constant = matches!(self.state.arrival, Arrival::Constant(_));
+        (is_constant && !is_all).then_some(mask)
     }
 
     /// Calls one strategy. A return other than 0 ends the run with a fault that names it.

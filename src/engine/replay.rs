@@ -60,17 +60,14 @@ impl<S: Strategy> Replay<S> {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
         let block_rows = if lanes.len() == 1 { u64::MAX } else { BLOCK_ROWS };
-        let lanes = lanes
-            .into_iter()
-            .map(|(config, strategies)| Lane::new(config, strategies, &instruments))
-            .collect();
-        Ok(Replay {
-            feed: Feed::new(feed, streams, &instruments),
-            instruments,
-            lanes,
-            block_rows,
-            is_fed: false,
-        })
+        let mut feed = Feed::new(feed, streams, &instruments);
+        let lane = |(config, strategies)| {
+            let mut lane = Lane::new(config, strategies, &instruments);
+            lane.list = lane.list_wanted().map(|mask| feed.list(mask));
+            lane
+        };
+        let lanes = lanes.into_iter().map(lane).collect();
+        Ok(Replay { feed, instruments, lanes, block_rows, is_fed: false })
     }
 
     /// Instruments in the run's order: the index is `Event::instrument`.

@@ -57,11 +57,12 @@ pub fn run<S: Strategy>(
 /// Runs the instants before `quiet_ns`, at which nothing happens but rows.
 fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
     let row_first = lane.state.seen.row;
-    match (&*lane.codes, &lane.state.arrival) {
-        ([_], Arrival::Constant(ns)) if lane.state.exchange.is_idle() => {
+    match (&*lane.codes, &lane.state.arrival, lane.list) {
+        ([_], Arrival::Constant(ns), Some(list)) => rows_of_list(lane, market, *ns, list)?,
+        ([_], Arrival::Constant(ns), None) if lane.state.exchange.is_idle() => {
             rows_of_one::<S, false>(lane, market, *ns)?;
         }
-        ([_], Arrival::Constant(ns)) => rows_of_one::<S, true>(lane, market, *ns)?,
+        ([_], Arrival::Constant(ns), None) => rows_of_one::<S, true>(lane, market, *ns)?,
         _ => rows_of_many(lane, market)?,
     }
     // Whatever the last row's callbacks made due at its own instant goes on with that instant.
@@ -79,7 +80,7 @@ fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
     market: &Market<'_>,
     feed_ns: i64,
 ) -> Result<(), Fault> {
-    let Lane { name, codes, labels, state } = lane;
+    let Lane { name, codes, labels, state, .. } = lane;
     let ([code], [label]) = (&mut **codes, &**labels) else { return Ok(()) };
     let mut context = Context { state, market: *market, params: &label.params, strategy: 0 };
     let window = market.window;
@@ -100,6 +101,36 @@ fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
     }
     // Every known row is delivered; the exchange may know of more.
     if IS_LIVE { exchange_applies_quiet_rows(context.state, market, i64::MAX) } else { Ok(()) }
+}
+
+/// [`rows`] of one strategy that wants few of them, on a constant feed leg: it stops at those and passes the others by.
+fn rows_of_list<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    feed_ns: i64,
+    list: usize,
+) -> Result<(), Fault> {
+    let window = market.window;
+    for &row in window.listed_from(list, lane.state.seen.row) {
+        let Some(event) = window.event(row) else { break };
+        let due_ns = event.ts_exch_ns + feed_ns;
+        exchange_applies_quiet_rows(&mut lane.state, market, due_ns)?;
+        if due_ns >= lane.state.quiet_ns {
+            break;
+        }
+        lane.state.seen.row = row;
+        deliver_row(lane, market, event, due_ns)?;
+    }
+    let state = &mut lane.state;
+    exchange_applies_quiet_rows(state, market, i64::MAX)?;
+    // Those that are not wanted are delivered in passing, up to whatever is due next.
+    let rest = window.events_from(state.seen.row);
+    let passed = rest.partition_point(|event| event.ts_exch_ns + feed_ns < state.quiet_ns);
+    if let Some(last) = passed.checked_sub(1) {
+        state.seen.row += passed as u64;
+        state.now_ns = state.now_ns.max(rest[last].ts_exch_ns + feed_ns);
+    }
+    Ok(())
 }
 
 /// [`rows`] of any lane.
@@ -198,7 +229,7 @@ fn exchange_applies_rows(
     Ok(())
 }
 
-/// Hands the next row, `event`, to every strategy of a lane.
+/// Hands the next row, `event`, to every strategy of a lane that wants it.
 fn deliver_row<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
@@ -208,7 +239,11 @@ fn deliver_row<S: Strategy>(
     lane.state.check_clock(market, event)?;
     lane.state.pass(market, event, t_ns)?;
     let depth = market.window.depth(event.depth_ix);
+    let class = market.window.class(lane.state.seen.row - 1);
     for strategy in 0..lane.codes.len() {
+        if lane.labels[strategy].wants & class == 0 {
+            continue;
+        }
         lane.call(market, strategy, "on_event", |code, context| {
             code.on_event(context, event, depth)
         })?;

@@ -7,6 +7,7 @@
 
 mod cursor;
 mod hash;
+mod lists;
 mod merge;
 mod printed;
 mod session;
@@ -16,6 +17,7 @@ mod twins;
 mod window;
 
 pub use cursor::Cursor;
+pub use lists::class;
 pub use session::{order_session, session_at};
 pub use window::Window;
 
@@ -178,6 +180,11 @@ impl Feed {
     /// Drops the rows before `row`.
     pub fn free_before(&mut self, row: u64) {
         self.window.free_before(row);
+    }
+
+    /// Lists the rows of these classes from now on, before the first row; returns which list it is. Allocates.
+    pub fn list(&mut self, mask: u8) -> usize {
+        self.window.list(mask)
     }
 
     /// Counts, one per instrument.

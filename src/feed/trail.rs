@@ -20,6 +20,8 @@ pub struct Trail {
     pub book: Back,
     /// To the last valid book of two sides, cleared by nothing; 0 on one.
     pub mark: Back,
+    /// Classes of the row, see [`super::class`].
+    pub class: u8,
 }
 
 /// A distance back.
@@ -59,8 +61,8 @@ impl Head {
     /// Before the first row.
     pub const START: Head = Head { row: None, book: None, mark: None, ts_close_ns: UNDEF_TIME };
 
-    /// Takes in row number `row`.
-    pub fn pass(&mut self, row: u64, event: &Event) -> Trail {
+    /// Takes in row number `row`, of these classes.
+    pub fn pass(&mut self, row: u64, event: &Event, class: u8) -> Trail {
         match event.kind {
             kind::BOOK if event.is_book_valid() => {
                 self.book = Some(row);
@@ -76,6 +78,7 @@ impl Head {
             previous: Back::to(self.row, row),
             book: Back::to(self.book, row),
             mark: Back::to(self.mark, row),
+            class,
         };
         self.row = Some(row);
         trail

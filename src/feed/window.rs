@@ -6,6 +6,7 @@
 //! What an instrument looked like at any row that a lane may stand at is found from its last row there, in or before the
 //! window: see [`super::trail`] and [`super::cursor`].
 
+use super::lists::{List, Touch};
 use super::printed::Printed;
 use super::trail::{Back, Base, Head, Picture, Trail};
 use crate::book::{Book, passive_sides};
@@ -27,12 +28,14 @@ pub struct Window {
     /// By instrument: where it is at the end of the window, and what is left of it before the window.
     heads: Box<[Head]>,
     bases: Box<[Base]>,
+    touches: Box<[Touch]>,
+    lists: Vec<List>,
     /// Scratch of `free_before`: number behind an instrument's last row that is dropped.
     dropped: Box<[u64]>,
 }
 
 impl Window {
-    /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 332 bytes, once.
+    /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 336 bytes, once.
     pub fn new(rows_max: usize, instruments: usize) -> Self {
         Window {
             events: Vec::with_capacity(rows_max),
@@ -44,8 +47,25 @@ impl Window {
             ts_dropped_ns: None,
             heads: alloc::vec![Head::START; instruments].into_boxed_slice(),
             bases: alloc::vec![Base::NONE; instruments].into_boxed_slice(),
+            touches: alloc::vec![Touch::default(); instruments].into_boxed_slice(),
+            lists: Vec::new(),
             dropped: alloc::vec![0; instruments].into_boxed_slice(),
         }
+    }
+
+    /// Lists the rows of these classes, of all that will be pushed; returns which list it is.
+    pub fn list(&mut self, mask: u8) -> usize {
+        debug_assert!(self.row_end() == 0, "Invariant: a list knows every row");
+        if let Some(list) = self.lists.iter().position(|list| list.mask() == mask) {
+            return list;
+        }
+        self.lists.push(List::new(mask, self.rows_max));
+        self.lists.len() - 1
+    }
+
+    /// Numbers of the rows of a list, from number `row` on.
+    pub fn listed_from(&self, list: usize, row: u64) -> &[u64] {
+        self.lists.get(list).map_or(&[], |list| list.from(row))
     }
 
     /// Number of the first row held.
@@ -123,6 +143,12 @@ impl Window {
             }
         }
         base.as_ref().map(|(event, depth)| (event, depth))
+    }
+
+    /// The classes of a row that is held.
+    #[inline]
+    pub fn class(&self, row: u64) -> u8 {
+        self.trail(row).class
     }
 
     #[inline]
@@ -205,7 +231,9 @@ impl Window {
     pub fn push(&mut self, event: Event) {
         debug_assert!(self.events.len() < self.rows_max, "Invariant: the window has room");
         let row = self.row_end();
-        self.trails.push(self.heads[event.instrument as usize].pass(row, &event));
+        let class = self.touches[event.instrument as usize].class(&event);
+        self.lists.iter_mut().for_each(|list| list.pass(row, class));
+        self.trails.push(self.heads[event.instrument as usize].pass(row, &event, class));
         self.events.push(event);
     }
 
@@ -220,6 +248,8 @@ impl Window {
         self.trails.copy_within(count.., 0);
         self.trails.truncate(self.events.len());
         self.row_first += count as u64;
+        let row_first = self.row_first;
+        self.lists.iter_mut().for_each(|list| list.free_before(row_first));
         let end = self.depth_end();
         let oldest = self.events.iter().map(|e| end.wrapping_sub(e.depth_ix)).max().unwrap_or(0);
         let keep = (oldest as usize).min(self.depths.len());

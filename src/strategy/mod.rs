@@ -4,16 +4,22 @@
 //! made in a callback are queued with their latency. A non-zero return stops the run with that code.
 
 use crate::engine::Context;
+use crate::feed::class;
 use crate::wire::{Depth, Event, Fill, Report};
 use alloc::string::String;
 
 /// A trading strategy. The C vtable of `btcore-ffi` is one implementor, a Rust struct another.
 pub trait Strategy {
+    /// Classes of rows, of [`crate::feed::class`], that `on_event` is called for; asked once. Whoever wants few rows is not
+    /// asked about the others: they cost it nothing.
+    fn wants(&self) -> u8 {
+        class::ALL
+    }
     /// Before the first row.
     fn on_start(&mut self, _ctx: &mut Context<'_>) -> i32 {
         0
     }
-    /// A market row was delivered; `depth` is the depth row in force. Valid only during the call.
+    /// A market row of a wanted class was delivered; `depth` is the depth row in force. Valid only during the call.
     fn on_event(&mut self, ctx: &mut Context<'_>, event: &Event, depth: &Depth) -> i32;
     /// The exchange answered about an order.
     fn on_report(&mut self, _ctx: &mut Context<'_>, _report: &Report) -> i32 {
