@@ -161,7 +161,7 @@ fn exchange_applies_quiet_rows(
         if event.ts_exch_ns > due_ns || event.ts_exch_ns >= state.quiet_ns {
             break;
         }
-        if state.exchange.pass(row, event) {
+        if state.exchange.pass(row, event) && !state.exchange.is_still(market.window, event) {
             state.exchange.apply(market, event, &mut state.out)?;
             state.note_answers();
         }

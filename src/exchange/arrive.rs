@@ -161,6 +161,7 @@ impl Exchange {
         out: &mut Outbox,
     ) -> Result<(), Fault> {
         let ts_ns = here.ts_ns;
+        self.venues[order.instrument as usize].depth_max = here.instrument.depth_max;
         if self.config.own_cross == OwnCross::CancelOld {
             let mut met = self.own_met(order);
             while met != NO_SLOT {

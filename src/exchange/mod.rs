@@ -18,6 +18,7 @@ mod passive;
 mod queue;
 mod resting;
 mod rules;
+mod still;
 mod taken;
 mod trace;
 mod walk;
@@ -154,6 +155,8 @@ struct Venue {
     is_live: bool,
     /// Whether any of `taken` remembers lots.
     has_taken: bool,
+    /// Levels that the source shows at most, once an order has come.
+    depth_max: u8,
     /// Lots of the displayed bid (0) and ask (1) side that the lane used up.
     taken: [Taken; 2],
     /// When the last session closed, ns: the book is cleared unless the next one opens at once.
@@ -194,10 +197,11 @@ impl Exchange {
         let venue = || Venue {
             is_live: false,
             has_taken: false,
+            depth_max: 0,
             taken: [Taken::new(), Taken::new()],
             ts_close_ns: UNDEF_TIME,
             match_ns: NO_MATCH,
-            match_known_ns: NO_MATCH,
+            match_known_ns: i64::MIN,
         };
         Exchange {
             config: *config,

@@ -67,6 +67,19 @@ pub struct Watch {
     pub next: u32,
 }
 
+/// The best order of each side, buys (0) and sells (1), of one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides {
+    /// Their slots; [`NO_SLOT`].
+    pub first: [u32; 2],
+    /// Their prices, 1e-6; where there is none, one that nothing reaches.
+    pub best: [i64; 2],
+}
+
+impl Sides {
+    const NONE: Sides = Sides { first: [NO_SLOT; 2], best: [i64::MIN, i64::MAX] };
+}
+
 const NO_WATCH: Watch = Watch { price: 0, calm: Calm::NEVER, next: NO_SLOT };
 
 impl Resting {
@@ -131,7 +144,7 @@ impl Resting {
 pub struct RestingOrders {
     watches: Box<[Watch]>,
     slots: Box<[Resting]>,
-    best: Box<[[u32; 2]]>,
+    sides: Box<[Sides]>,
     orders_max: usize,
     /// A bit for each ghost's slot that is free, lowest first.
     ghosts_free: Box<[u64]>,
@@ -147,7 +160,7 @@ impl RestingOrders {
             ghosts_free,
             watches: alloc::vec![NO_WATCH; slots].into_boxed_slice(),
             slots: alloc::vec![Resting::FREE; slots].into_boxed_slice(),
-            best: alloc::vec![[NO_SLOT; 2]; instruments].into_boxed_slice(),
+            sides: alloc::vec![Sides::NONE; instruments].into_boxed_slice(),
             orders_max,
         }
     }
@@ -192,7 +205,21 @@ impl RestingOrders {
     /// First slot of a side: best price, earliest arrival.
     #[inline]
     pub fn first(&self, instrument: u32, side: Side) -> u32 {
-        self.best[instrument as usize][side.index()]
+        self.sides(instrument).first[side.index()]
+    }
+
+    /// The best orders of an instrument.
+    #[inline]
+    pub fn sides(&self, instrument: u32) -> &Sides {
+        &self.sides[instrument as usize]
+    }
+
+    /// Makes a slot, or none, the first of a side.
+    fn set_first(&mut self, instrument: u32, side: Side, slot: u32) {
+        let price = self.watch(slot).map(|watch| watch.price);
+        let sides = &mut self.sides[instrument as usize];
+        sides.first[side.index()] = slot;
+        sides.best[side.index()] = price.unwrap_or(Sides::NONE.best[side.index()]);
     }
 
     /// The slot behind `slot` on its side.
@@ -211,13 +238,12 @@ impl RestingOrders {
 
     /// Whether the lane has an order resting in the instrument.
     pub fn has_any(&self, instrument: u32) -> bool {
-        self.best[instrument as usize] != [NO_SLOT; 2]
+        self.sides(instrument).first != [NO_SLOT; 2]
     }
 
     /// Puts an order behind all of its price and better.
     pub fn insert(&mut self, slot: u32, order: &Resting) {
-        let heads = &self.best[order.instrument as usize];
-        let (mut previous, mut next) = (NO_SLOT, heads[order.side.index()]);
+        let (mut previous, mut next) = (NO_SLOT, self.first(order.instrument, order.side));
         while let Some(watch) = self.watches.get(next as usize)
             && !order.side.is_better(order.price, watch.price)
         {
@@ -233,7 +259,7 @@ impl RestingOrders {
     fn link(&mut self, slot: u32) {
         let Resting { instrument, side, previous, .. } = self.slots[slot as usize];
         if previous == NO_SLOT {
-            self.best[instrument as usize][side.index()] = slot;
+            self.set_first(instrument, side, slot);
         } else {
             self.watches[previous as usize].next = slot;
         }
@@ -249,7 +275,7 @@ impl RestingOrders {
         order.order_id = 0;
         let Resting { instrument, side, previous, .. } = *order;
         if previous == NO_SLOT {
-            self.best[instrument as usize][side.index()] = next;
+            self.set_first(instrument, side, next);
         } else {
             self.watches[previous as usize].next = next;
         }
