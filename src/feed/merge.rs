@@ -71,15 +71,23 @@ impl Merge {
     }
 
     /// The next row of the total order. Call only when nothing is starving.
-    pub fn pop(&mut self) -> Option<Row> {
-        let &stream = self.heap.first()?;
-        let row = self.streams[stream].pop()?;
+    #[inline]
+    pub fn peek(&self) -> Option<&Row> {
+        self.streams[*self.heap.first()?].head()
+    }
+
+    /// Takes that row away.
+    #[inline]
+    pub fn pop(&mut self) {
+        let Some(&stream) = self.heap.first() else { return };
+        self.streams[stream].pop();
         if self.streams[stream].head().is_none() {
             self.in_heap[stream] = false;
             self.heap.swap_remove(0);
         }
-        self.sift_down(0);
-        Some(row)
+        if self.heap.len() > 1 {
+            self.sift_down(0);
+        }
     }
 
     /// Whether the stream that gave the last row has another settled one: the cheap test between two pops.

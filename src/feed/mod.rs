@@ -21,10 +21,9 @@ pub use lists::class;
 pub use session::{order_session, session_at};
 pub use window::Window;
 
-use crate::book::Book;
 use crate::wire::limits::TS_NS_MAX;
 use crate::wire::{
-    Depth, Event, Fault, Instrument, LEVELS_MAX, Side, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
+    Depth, Event, Fault, Instrument, LEVELS_MAX, Status, UNDEF_PRICE, UNDEF_TIME, flags, kind,
 };
 use alloc::format;
 use alloc::vec::Vec;
@@ -144,8 +143,6 @@ pub struct Feed {
     previous: Option<Row>,
     twins: Twins,
     started: bool,
-    /// A merged row that waits for the session boundaries before it, or for room.
-    pending: Option<Row>,
 }
 
 impl Feed {
@@ -168,7 +165,6 @@ impl Feed {
             previous: None,
             twins: Twins::new(),
             started: false,
-            pending: None,
         }
     }
 
@@ -280,153 +276,150 @@ impl Feed {
 
     /// Whether every row has reached the window.
     pub fn is_done(&self) -> bool {
-        self.merge.is_done() && self.pending.is_none()
+        self.merge.is_done()
     }
 
     /// Moves rows from the streams into the window until it is full or a stream starves.
     pub fn pump(&mut self) {
-        loop {
-            if self.pending.is_none() {
-                if !self.merge.all_settled() {
-                    return;
-                }
-                let Some(row) = self.merge.pop() else { return };
-                let stats = &mut self.stats[row.event.instrument as usize];
-                stats.rows_in += 1;
-                let repeats = self.config.drop_exact_duplicates && self.repeats_previous(&row)
-                    || self.config.drop_second_ticks
-                        && row.event.kind == kind::TRADE
-                        && self.twins.is_second(&row.event);
-                if repeats {
-                    self.stats[row.event.instrument as usize].dropped_duplicates += 1;
-                    continue;
-                }
-                self.hash.update(&row);
-                self.previous = Some(row);
-                self.pending = Some(row);
+        let Feed { config, merge, clock, displayed, stats, hash, window, previous, twins, started } =
+            self;
+        while merge.all_settled() {
+            let Some(row) = merge.peek() else { return };
+            let (ts_ns, instrument) = (row.event.ts_exch_ns, row.event.instrument as usize);
+            if !core::mem::replace(started, true) {
+                clock.start_at(ts_ns);
             }
-            if !self.advance() {
+            // The boundaries before it come first.
+            while window.has_room()
+                && let Some(boundary) = clock.next_until(ts_ns)
+            {
+                let displayed = &mut displayed[boundary.instrument as usize];
+                let mark = with_displayed(window, displayed, boundary);
+                window.push(mark);
+            }
+            if !window.has_room() {
                 return;
             }
-        }
-    }
-
-    /// Puts the pending row into the window, boundaries first. False when the window is full.
-    fn advance(&mut self) -> bool {
-        let Some(row) = self.pending else { return true };
-        if !self.started {
-            self.clock.start_at(row.event.ts_exch_ns);
-            self.started = true;
-        }
-        loop {
-            if !self.window.has_room() {
-                return false;
+            let stats = &mut stats[instrument];
+            stats.rows_in += 1;
+            let repeats = config.drop_exact_duplicates && repeats(previous, row)
+                || config.drop_second_ticks
+                    && row.event.kind == kind::TRADE
+                    && twins.is_second(&row.event);
+            if repeats {
+                stats.dropped_duplicates += 1;
+                merge.pop();
+                continue;
             }
-            let Some(boundary) = self.clock.next_until(row.event.ts_exch_ns) else { break };
-            let event = self.with_displayed(boundary);
-            self.window.push(event);
+            hash.update(row);
+            *previous = Some(*row);
+            let displayed = &mut displayed[instrument];
+            let finished = match row.event.kind {
+                kind::BOOK => finish_book(window, clock, displayed, row),
+                _ => finish_trade(window, clock, displayed, row),
+            };
+            count(stats, &finished);
+            window.push(finished);
+            merge.pop();
         }
-        let finished = match row.event.kind {
-            kind::BOOK => self.finish_book(&row),
-            _ => self.finish_trade(&row),
-        };
-        self.count(&finished);
-        self.window.push(finished);
-        self.pending = None;
-        true
     }
+}
 
-    fn repeats_previous(&self, row: &Row) -> bool {
-        row.seq != 0
-            && self.previous.as_ref().is_some_and(|previous| {
-                previous.seq == row.seq
-                    && previous.event == row.event
-                    && previous.depth == row.depth
-            })
-    }
+/// Whether a row equals the one before it in every column, its sequence number included.
+fn repeats(previous: &Option<Row>, row: &Row) -> bool {
+    row.seq != 0
+        && previous.as_ref().is_some_and(|previous| {
+            previous.seq == row.seq && previous.event == row.event && previous.depth == row.depth
+        })
+}
 
-    fn finish_book(&mut self, row: &Row) -> Event {
-        let mut event = row.event;
-        let book = Book { event: &row.event, depth: &row.depth };
-        let bid = book.level(Side::Buy, 0);
-        let ask = book.level(Side::Sell, 0);
-        event.flags |= match (bid, ask) {
-            (None, None) => flags::EMPTY_BOOK | flags::NO_BID | flags::NO_ASK,
-            (None, Some(_)) => flags::NO_BID,
-            (Some(_), None) => flags::NO_ASK,
-            (Some((bid, _)), Some((ask, _))) if bid >= ask => flags::CROSSED,
-            _ => 0,
-        };
-        event.flags |= self.clock_flags(&event);
-        if event.is_book_valid() {
-            self.clock.end_call(event.instrument, event.ts_exch_ns);
-        }
-        event.depth_ix = self.window.push_depth(&row.depth);
-        self.displayed[event.instrument as usize] =
-            Displayed { event, depth: row.depth, depth_ix: event.depth_ix };
-        event
+/// A book as it goes into the window: flagged, with its depth row there, and displayed from now on.
+fn finish_book(
+    window: &mut Window,
+    clock: &mut SessionClock,
+    displayed: &mut Displayed,
+    row: &Row,
+) -> Event {
+    let mut event = row.event;
+    event.flags |= match (row.depth.bid_levels > 0, row.depth.ask_levels > 0) {
+        (false, false) => flags::EMPTY_BOOK | flags::NO_BID | flags::NO_ASK,
+        (false, true) => flags::NO_BID,
+        (true, false) => flags::NO_ASK,
+        (true, true) if event.bid_price >= event.ask_price => flags::CROSSED,
+        (true, true) => 0,
+    };
+    event.flags |= clock_flags(clock, &event);
+    if event.is_book_valid() {
+        clock.end_call(event.instrument, event.ts_exch_ns);
     }
+    event.depth_ix = window.push_depth(&row.depth);
+    *displayed = Displayed { event, depth: row.depth, depth_ix: event.depth_ix };
+    event
+}
 
-    fn finish_trade(&mut self, row: &Row) -> Event {
-        let mut event = self.with_displayed(row.event);
-        event.flags |= self.clock_flags(&event);
-        event
-    }
+fn finish_trade(
+    window: &mut Window,
+    clock: &mut SessionClock,
+    displayed: &mut Displayed,
+    row: &Row,
+) -> Event {
+    let mut event = with_displayed(window, displayed, row.event);
+    event.flags |= clock_flags(clock, &event);
+    event
+}
 
-    /// The row with the touch, depth and book flags of the last displayed book of its instrument.
-    fn with_displayed(&mut self, mut event: Event) -> Event {
-        let displayed = &mut self.displayed[event.instrument as usize];
-        if !self.window.is_depth_usable(displayed.depth_ix) || displayed.event.kind == 0 {
-            displayed.depth_ix = self.window.push_depth(&displayed.depth);
-        }
-        event.depth_ix = displayed.depth_ix;
-        event.bid_price = displayed.event.bid_price;
-        event.ask_price = displayed.event.ask_price;
-        event.bid_qty = displayed.event.bid_qty;
-        event.ask_qty = displayed.event.ask_qty;
-        event.flags |= displayed.event.flags & BOOK_FLAGS;
-        if displayed.event.kind == 0 || displayed.event.flags & flags::SENTINEL != 0 {
-            event.flags |= flags::NO_BOOK;
-        }
-        event
+/// The row with the touch, depth and book flags of the last displayed book of its instrument.
+fn with_displayed(window: &mut Window, displayed: &mut Displayed, mut event: Event) -> Event {
+    if !window.is_depth_usable(displayed.depth_ix) || displayed.event.kind == 0 {
+        displayed.depth_ix = window.push_depth(&displayed.depth);
     }
+    event.depth_ix = displayed.depth_ix;
+    event.bid_price = displayed.event.bid_price;
+    event.ask_price = displayed.event.ask_price;
+    event.bid_qty = displayed.event.bid_qty;
+    event.ask_qty = displayed.event.ask_qty;
+    event.flags |= displayed.event.flags & BOOK_FLAGS;
+    if displayed.event.kind == 0 || displayed.event.flags & flags::SENTINEL != 0 {
+        event.flags |= flags::NO_BOOK;
+    }
+    event
+}
 
-    fn clock_flags(&mut self, event: &Event) -> u16 {
-        let mut set = self.clock.flags(event);
-        if event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns {
-            set |= flags::NO_RECV_CLOCK;
-        }
-        set
-    }
+fn clock_flags(clock: &mut SessionClock, event: &Event) -> u16 {
+    let no_clock = event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns;
+    clock.flags(event) | if no_clock { flags::NO_RECV_CLOCK } else { 0 }
+}
 
-    /// Puts the row into exactly one of used and excluded, by the first reason that holds.
-    fn count(&mut self, event: &Event) {
-        let stats = &mut self.stats[event.instrument as usize];
-        let is = |flag: u16| event.flags & flag != 0;
-        let is_book = event.kind == kind::BOOK;
-        stats.books_in += u64::from(is_book);
-        stats.trades_in += u64::from(!is_book);
-        stats.off_grid += u64::from(is(flags::OFF_GRID));
-        stats.qty_saturated += u64::from(is(flags::QTY_SATURATED));
-        stats.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
-        stats.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
-        stats.auction_prints += u64::from(is(flags::AUCTION_PRINT));
-        let place = if is(flags::OUT_OF_SESSION) {
-            &mut stats.excluded_out_of_session
-        } else if is(flags::AUCTION) {
-            &mut stats.excluded_auction
-        } else if is(flags::SENTINEL) {
-            &mut stats.excluded_sentinel
-        } else if is_book && is(flags::EMPTY_BOOK) {
-            &mut stats.excluded_empty_book
-        } else if is_book && is(flags::CROSSED) {
-            &mut stats.excluded_crossed
-        } else {
-            &mut stats.rows_used
-        };
-        *place += 1;
-        stats.one_sided += u64::from(is_book && is(flags::NO_BID) != is(flags::NO_ASK));
+/// Puts the row into exactly one of used and excluded, by the first reason that holds.
+fn count(stats: &mut FeedStats, event: &Event) {
+    let is = |flag: u16| event.flags & flag != 0;
+    let is_book = event.kind == kind::BOOK;
+    stats.books_in += u64::from(is_book);
+    stats.trades_in += u64::from(!is_book);
+    stats.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
+    if event.flags == 0 {
+        stats.rows_used += 1; // most rows
+        return;
     }
+    stats.off_grid += u64::from(is(flags::OFF_GRID));
+    stats.qty_saturated += u64::from(is(flags::QTY_SATURATED));
+    stats.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
+    stats.auction_prints += u64::from(is(flags::AUCTION_PRINT));
+    let place = if is(flags::OUT_OF_SESSION) {
+        &mut stats.excluded_out_of_session
+    } else if is(flags::AUCTION) {
+        &mut stats.excluded_auction
+    } else if is(flags::SENTINEL) {
+        &mut stats.excluded_sentinel
+    } else if is_book && is(flags::EMPTY_BOOK) {
+        &mut stats.excluded_empty_book
+    } else if is_book && is(flags::CROSSED) {
+        &mut stats.excluded_crossed
+    } else {
+        &mut stats.rows_used
+    };
+    *place += 1;
+    stats.one_sided += u64::from(is_book && is(flags::NO_BID) != is(flags::NO_ASK));
 }
 
 /// The row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one
@@ -457,12 +450,17 @@ fn canonical(event: &Event, depth: &Depth, seq: u64) -> Row {
     if asks > 0 {
         (row.event.ask_price, row.event.ask_qty) = (event.ask_price, event.ask_qty);
     }
-    let (bids_below, asks_below) = (bids.saturating_sub(1), asks.saturating_sub(1));
-    row.depth.bid_price[..bids_below].copy_from_slice(&depth.bid_price[..bids_below]);
-    row.depth.bid_qty[..bids_below].copy_from_slice(&depth.bid_qty[..bids_below]);
-    row.depth.ask_price[..asks_below].copy_from_slice(&depth.ask_price[..asks_below]);
-    row.depth.ask_qty[..asks_below].copy_from_slice(&depth.ask_qty[..asks_below]);
-    (row.depth.bid_levels, row.depth.ask_levels) = (depth.bid_levels, depth.ask_levels);
+    row.depth = Depth { reserved: Depth::EMPTY.reserved, ..*depth };
+    if bids < LEVELS_MAX {
+        let below = bids.saturating_sub(1);
+        row.depth.bid_price[below..].fill(UNDEF_PRICE);
+        row.depth.bid_qty[below..].fill(0);
+    }
+    if asks < LEVELS_MAX {
+        let below = asks.saturating_sub(1);
+        row.depth.ask_price[below..].fill(UNDEF_PRICE);
+        row.depth.ask_qty[below..].fill(0);
+    }
     row
 }
 
@@ -489,19 +487,36 @@ fn check(event: &Event, depth: &Depth, instruments: usize) -> Result<(), &'stati
     if usize::from(depth.bid_levels.max(depth.ask_levels)) > LEVELS_MAX {
         return Err("shows more than five levels");
     }
-    let book = Book { event, depth };
-    for side in [Side::Buy, Side::Sell] {
-        let mut previous: Option<i64> = None;
-        for index in 0..book.levels(side) {
-            let Some((price, qty)) = book.level(side, index) else { break };
-            if qty == 0 || price == UNDEF_PRICE {
-                return Err("shows a level without price or quantity");
-            }
-            if previous.is_some_and(|better| !side.is_better(better, price)) {
-                return Err("has levels that are not sorted from best to worst");
-            }
-            previous = Some(price);
-        }
+    let bid = (event.bid_price, event.bid_qty);
+    check_side(depth.bid_levels, bid, &depth.bid_price, &depth.bid_qty, |better, worse| {
+        better > worse
+    })?;
+    let ask = (event.ask_price, event.ask_qty);
+    check_side(depth.ask_levels, ask, &depth.ask_price, &depth.ask_qty, |better, worse| {
+        better < worse
+    })
+}
+
+#[inline(always)]
+fn check_side(
+    levels: u8,
+    (mut price, mut qty): (i64, u32),
+    prices: &[i64; LEVELS_MAX - 1],
+    qtys: &[u32; LEVELS_MAX - 1],
+    is_better: impl Fn(i64, i64) -> bool,
+) -> Result<(), &'static str> {
+    if levels == 0 {
+        return Ok(());
     }
-    Ok(())
+    let (mut is_whole, mut is_sorted) = (qty != 0 && price != UNDEF_PRICE, true);
+    for (&next, &next_qty) in prices.iter().zip(qtys).take(usize::from(levels) - 1) {
+        is_sorted &= is_better(price, next);
+        (price, qty) = (next, next_qty);
+        is_whole &= qty != 0 && price != UNDEF_PRICE;
+    }
+    match (is_whole, is_sorted) {
+        (false, _) => Err("shows a level without price or quantity"),
+        (true, false) => Err("has levels that are not sorted from best to worst"),
+        (true, true) => Ok(()),
+    }
 }

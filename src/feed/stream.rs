@@ -112,6 +112,10 @@ impl Stream {
         let ts_newest_before_ns = self.ts_newest_ns;
         self.ts_newest_ns = ts_newest_before_ns.max(ts_ns);
         let mut place = self.rows.len();
+        if self.rows.back().is_none_or(|last| last.event.ts_exch_ns < ts_ns) {
+            self.rows.push_back(row); // most rows
+            return Ok(ts_ns < ts_newest_before_ns);
+        }
         while place > 0 && order(&row, &self.rows[place - 1], self.trade_first).is_lt() {
             place -= 1;
         }
@@ -130,15 +134,16 @@ impl Stream {
     }
 
     /// The first row, if nothing that may still come can precede it.
+    #[inline]
     pub fn head(&self) -> Option<&Row> {
         let row = self.rows.front()?;
         (self.closed || row.event.ts_exch_ns < self.horizon_ns()).then_some(row)
     }
 
     /// Takes the first row away.
-    pub fn pop(&mut self) -> Option<Row> {
-        self.head()?;
-        self.rows.pop_front()
+    #[inline]
+    pub fn pop(&mut self) {
+        self.rows.pop_front();
     }
 
     fn horizon_ns(&self) -> i64 {
