@@ -2,7 +2,8 @@
 //!
 //! [`tape`] makes rows by the synthetic exchange ([`synth`]), keeps them in a file and proves them by a checksum; [`plugin`]
 //! opens the C strategies; [`pass`] builds a replay over them and runs it; [`case`] names what is measured and what it may
-//! cost; [`instructions`] is the committed file of counts; [`clock`] and [`scan`] measure time and what memory gives.
+//! cost; [`instructions`] is the committed file of counts; [`clock`],
+//! [`scan`] and [`wall`] measure time and what memory gives.
 //!
 //! Invariants: the host is not among the dependencies, so counting the core compiles the core; everything that `bt-host run`
 //! does by default is on (digest, marking, time series, three queue estimates, hindsight, validity), and every leg is above
@@ -16,3 +17,4 @@ pub mod plugin;
 pub mod scan;
 pub mod synth;
 pub mod tape;
+pub mod wall;

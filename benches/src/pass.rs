@@ -104,16 +104,39 @@ impl Sink for Discard {
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub fn bench_pass(replay: &mut Replay<CStrategy>, tape: &Tape, rows: usize) {
-    let mut next = 0;
+    feed(replay, tape, 0, rows);
+    end(replay);
+}
+
+/// Feeds rows from `first` to before `last` and runs as far as they allow.
+///
+/// # Panics
+/// The run fails.
+pub fn feed(replay: &mut Replay<CStrategy>, tape: &Tape, first: usize, last: usize) {
+    let mut next = first;
     loop {
         match replay.run().expect("it runs") {
             Need::Nothing => return,
             Need::Drain(lane) => replay.drain(lane, &mut Discard),
-            Need::Rows(stream) if next == rows => replay.close(stream),
+            Need::Rows(_) if next == last => return,
             Need::Rows(stream) => {
-                let chunk = tape.rows(next, rows.min(next + CHUNK_ROWS));
+                let chunk = tape.rows(next, last.min(next + CHUNK_ROWS));
                 next += replay.push(stream, chunk).expect("the rows are good");
             }
+        }
+    }
+}
+
+/// Says that no more rows come, and runs to the end.
+///
+/// # Panics
+/// The run fails.
+pub fn end(replay: &mut Replay<CStrategy>) {
+    loop {
+        match replay.run().expect("it runs") {
+            Need::Nothing => return,
+            Need::Drain(lane) => replay.drain(lane, &mut Discard),
+            Need::Rows(stream) => replay.close(stream),
         }
     }
 }
