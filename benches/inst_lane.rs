@@ -1,254 +1,293 @@
-//! One lane over a synthetic tape, to be counted by callgrind: `scripts/instructions` runs it with two lengths of tape and
-//! with one and two lanes, and takes differences, so that only what a lane does with an event is left.
+//! Instructions that a lane spends on an event, on a request and on an order's round trip, counted by callgrind.
 //!
-//! Everything that `bt-host run` does by default is on: digest, marking, time series, three queue estimates, hindsight,
-//! validity checks; every leg is above zero. The strategies are C function pointers.
+//! `inst_lane` measures every case, compares with `benches/instructions.toml` and fails on more than 3 % either way: a loss
+//! is a regression, a gain is to be kept by `--bless`. `inst_lane CASE...` measures some. Built and run by
+//! `scripts/instructions`. A regression means that every backtest got slower by about as much, on every machine.
 //!
-//! Usage: `inst_lane CASE ROWS LANES`, where CASE is noop, quote100, quote10 or taker100. Prints calls, orders and fills.
+//! How: a case runs four passes, a shorter and a longer piece of one tape with fewer and with more lanes, each inside
+//! `bench_pass`. The difference of lanes leaves out what rows cost however many lanes there are, the difference of lengths
+//! what a run costs however long it is; what is left is the lane. `feed_row` is what the first difference leaves out:
+//! taking, ordering and merging a row. `order_round_trip` is the slope over the number of trips of a strategy that does
+//! nothing else, between two rows hours apart: submit, accepted, cancel, cancelled, each at an instant of its own.
+//!
+//! Why callgrind alone, without gungraun: its benchmarks are absolute counts of one function beside a stored baseline in the
+//! target folder, and what we want is a difference of four, divided by counts that the run itself tells, beside a committed
+//! file that knows its tools. None of it can be had from gungraun but the call of valgrind, and its runner takes minutes to
+//! install.
+//!
+//! Invariants: one binary gives the same counts every time; every pass asserts calls = rows delivered, and orders and fills
+//! above zero where it quotes.
 
-use bt_host::synth::{Body, Synth, SynthConfig, SynthRow};
-use btcore::engine::{Capacity, LaneConfig, Need, Replay, Rows, StrategySlot};
-use btcore::exchange::ExchangeConfig;
-use btcore::feed::FeedConfig;
-use btcore::latency::Latency;
-use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::{
-    Depth, Event, Instrument, OrderReq, OrderType, QueueRow, Session, Side, TickStep, Tif, kind,
+use btcore_benches::case::{
+    CASES, Case, INSTRUMENTS_RATIO_MAX, ORDER_INSTRUCTIONS_MAX, REQUEST_INSTRUCTIONS_MAX,
+    quiet_tape,
 };
-use btcore_ffi::strategy::{BT_WANT_ALL, StrategyDesc};
-use btcore_ffi::{CStrategy, Ctx, HOST_API};
-use core::ffi::c_void;
-use std::process::ExitCode;
+use btcore_benches::instructions::Instructions;
+use btcore_benches::pass::{bench_pass, counts, replay};
+use btcore_benches::plugin::Plugin;
+use btcore_benches::tape::Tape;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a strategy instance remembers.
-#[derive(Default)]
-struct State {
-    calls: u64,
-    requests: u64,
-    every: u64,
-    takes: bool,
-    ids: [u64; 2],
-}
-
-unsafe extern "C-unwind" fn on_noop(
-    user: *mut c_void,
-    _: *mut Ctx,
-    _: *const Event,
-    _: *const Depth,
-) -> i32 {
-    // SAFETY: `user` is the `State` that this program gave to the strategy.
-    unsafe { (*user.cast::<State>()).calls += 1 };
-    0
-}
-
-/// Every so many events cancels what it sent and sends one order a side at the touch, or takes one lot.
-unsafe extern "C-unwind" fn on_quote(
-    user: *mut c_void,
-    ctx: *mut Ctx,
-    event: *const Event,
-    _: *const Depth,
-) -> i32 {
-    // SAFETY: `user` is the `State` that this program gave to the strategy, `event` a row for the time of the call.
-    let (state, event) = unsafe { (&mut *user.cast::<State>(), &*event) };
-    state.calls += 1;
-    if !state.calls.is_multiple_of(state.every) || event.bid_qty == 0 || event.ask_qty == 0 {
-        return 0;
-    }
-    for (n, side) in [Side::Buy, Side::Sell].into_iter().enumerate() {
-        let price = match (side, state.takes) {
-            (Side::Buy, false) | (Side::Sell, true) => event.bid_price,
-            _ => event.ask_price,
-        };
-        let req = OrderReq {
-            struct_size: size_of::<OrderReq>() as u32,
-            instrument: 0,
-            price,
-            qty: 1,
-            side: side as u8,
-            order_type: OrderType::Limit as u8,
-            tif: if state.takes { Tif::Ioc as u8 } else { Tif::Rod as u8 },
-            post_only: 0,
-            tag: 0,
-        };
-        // SAFETY: the context is that of this callback; the pointers are to locals. An order that is gone already is
-        // refused, and that is part of the load.
-        unsafe {
-            if state.ids[n] != 0 && !state.takes {
-                state.requests += u64::from((HOST_API.order_cancel)(ctx, state.ids[n]) == 0);
-            }
-            state.requests += u64::from((HOST_API.order_submit)(ctx, &req, &mut state.ids[n]) == 0);
-        }
-    }
-    0
-}
-
-unsafe extern "C-unwind" fn on_report(
-    _: *mut c_void,
-    _: *mut Ctx,
-    _: *const btcore::wire::Report,
-) -> i32 {
-    0
-}
-
-unsafe extern "C-unwind" fn on_fill(
-    _: *mut c_void,
-    _: *mut Ctx,
-    _: *const btcore::wire::Fill,
-) -> i32 {
-    0
-}
-
-unsafe extern "C-unwind" fn on_timer(_: *mut c_void, _: *mut Ctx, _: u64) -> i32 {
-    0
-}
-
-struct Discard;
-
-impl Sink for Discard {
-    fn order(&mut self, _: &OrderRow) {}
-    fn fill(&mut self, _: &FillRow) {}
-    fn queue(&mut self, _: &QueueRow) {}
-    fn series(&mut self, _: &SeriesRow) {}
-    fn day(&mut self, _: &DayRow) {}
-    fn log(&mut self, _: i64, _: u32, _: u8, _: &str) {}
-}
+const TAPE_ROWS: usize = 65_536;
+const TRIPS: [i64; 2] = [1_000, 3_000];
+const ORDER: &str = "order_round_trip";
+/// Further than this from the committed count is a loss, or a gain to be kept.
+const TOLERANCE: f64 = 0.03;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |at: usize| words.get(at).and_then(|word| word.parse::<usize>().ok());
-    let every = match words.first().map(String::as_str) {
-        Some("noop") => 0,
-        Some("quote100" | "taker100") => 100,
-        Some("quote10") => 10,
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--passes", ORDER] => round_trips(),
+        ["--passes", name] => passes(Case::named(name).expect("a case")),
+        ["--tapes"] => Tape::checksums().for_each(|line| println!("{line}")),
+        ["--features"] => println!("{}", features()),
+        ["--bless"] => return judge(&names(), true),
+        [] => return judge(&names(), false),
+        some if some.iter().all(|name| names().contains(name)) => return judge(some, false),
         _ => {
-            eprintln!("usage: inst_lane noop|quote100|quote10|taker100 ROWS LANES");
+            eprintln!("usage: inst_lane [--bless | CASE...]; cases: {}", names().join(" "));
             return ExitCode::from(2);
         }
-    };
-    let (rows, lanes) = (number(1).unwrap_or(100_000), number(2).unwrap_or(1));
-    let config = SynthConfig::default();
-    let span = config.sessions[0];
-    let tape: Vec<SynthRow> = Synth::new(config).expect("the preset is valid").take(rows).collect();
-    let mut states: Vec<State> = (0..lanes)
-        .map(|_| State { every, takes: words[0].starts_with("taker"), ..State::default() })
-        .collect();
-    let mut replay = build(&mut states, span.start_ts_ns, span.end_ts_ns);
-    run(&mut replay, &tape);
-    for (lane, state) in states.iter().enumerate() {
-        let summary = replay.summary(lane).expect("a lane");
-        assert_eq!(state.calls, summary.rows_delivered, "it asked for every event");
-        assert!(every == 0 || summary.orders > 0 && summary.fills > 0, "it trades");
-        println!(
-            "calls {} requests {} orders {} fills {}",
-            state.calls, state.requests, summary.orders, summary.fills
-        );
     }
     ExitCode::SUCCESS
 }
 
-fn build(states: &mut [State], open_ns: i64, close_ns: i64) -> Replay<CStrategy> {
-    let instrument = Instrument {
-        symbol: "SYNTXF".into(),
-        exchange: "SYNTH".into(),
-        ticks: vec![TickStep { price_from: 0, tick: 1_000_000 }],
-        multiplier_e6: 200_000_000,
-        limit_down: i64::MIN,
-        limit_up: i64::MAX,
-        depth_max: 5,
-        order_qty_max: u32::MAX,
-        protection: 0,
-        negative_prices: false,
-        sessions: vec![Session::continuous(open_ns, close_ns, 20_260_408)],
-        fees: vec![],
+fn names() -> Vec<&'static str> {
+    CASES.iter().map(|case| case.name).chain([ORDER]).collect()
+}
+
+/// The four passes of a case, under callgrind: shorter with fewer lanes, with more, longer with fewer, with more.
+fn passes(case: &Case) {
+    let (tape, plugin) = (Tape::of(case.instruments, TAPE_ROWS), case.plugin());
+    for rows in case.rows {
+        for lanes in case.lanes {
+            let mut replay = replay(&tape, &plugin, case.params, lanes);
+            bench_pass(&mut replay, &tape, rows);
+            let counts = counts(&mut replay, case.quotes());
+            let requests: u64 = counts.iter().map(|lane| lane.requests).sum();
+            println!("{lanes} {} {requests}", counts[0].calls);
+        }
+    }
+}
+
+fn round_trips() {
+    let (tape, plugin) = (quiet_tape(), Plugin::open("round_trip"));
+    for trips in TRIPS {
+        let mut replay = replay(&tape, &plugin, &[("trips", trips)], 1);
+        bench_pass(&mut replay, &tape, tape.len());
+        let counts = counts(&mut replay, false);
+        assert_eq!(counts[0].summary.orders, trips as u64, "every trip was made");
+        assert_eq!(counts[0].summary.cancels, trips as u64, "and ended");
+        println!("1 {} {}", counts[0].calls, counts[0].requests);
+    }
+}
+
+/// What one pass of a case counted.
+struct Pass {
+    instructions: f64,
+    lanes: f64,
+    calls: f64,
+    requests: f64,
+}
+
+/// Runs the passes of a case under callgrind.
+fn count(case: &str, folder: &Path) -> Result<Vec<Pass>, String> {
+    let out = folder.join(case);
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--toggle-collect=bench_pass", "--dump-after=bench_pass"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(std::env::current_exe().map_err(|error| error.to_string())?)
+        .args(["--passes", case])
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{case}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let pass = |(index, line): (usize, &str)| {
+        let dump = folder.join(format!("{case}.{}", index + 1));
+        let text =
+            std::fs::read_to_string(&dump).map_err(|e| format!("{}: {e}", dump.display()))?;
+        let totals = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        let totals = totals.and_then(|word| word.trim().parse().ok());
+        let instructions = totals.ok_or_else(|| format!("{}: no totals", dump.display()))?;
+        let mut words = line.split(' ').map(|word| word.parse().unwrap_or(f64::NAN));
+        let mut number = || words.next().unwrap_or(f64::NAN);
+        Ok(Pass { instructions, lanes: number(), calls: number(), requests: number() })
     };
-    let latency = Latency {
-        feed_ns: 1_000_000,
-        submit_ns: 5_000_000,
-        amend_ns: 5_000_000,
-        cancel_ns: 5_000_000,
-        response_ns: 1_000_000,
+    told.lines().enumerate().map(pass).collect()
+}
+
+/// Counts the cases, as many at once as there are cores.
+fn count_all(cases: &[&str]) -> Result<BTreeMap<String, f64>, String> {
+    let folder = std::env::temp_dir().join(format!("btcore-inst-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for case in CASES.iter().filter(|case| cases.contains(&case.name)) {
+        Tape::of(case.instruments, TAPE_ROWS); // Made here, where it is quick.
+    }
+    Tape::of(1, TAPE_ROWS);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let passes = count(case, &folder);
+            done.lock().expect("no thread panics").push((*case, passes));
+        }
     };
-    let lanes = states.iter_mut().enumerate().map(|(n, state)| {
-        let desc = StrategyDesc {
-            want: BT_WANT_ALL,
-            user: std::ptr::from_mut(state).cast(),
-            on_event: Some(if state.every == 0 { on_noop } else { on_quote }),
-            on_report: Some(on_report),
-            on_fill: Some(on_fill),
-            on_timer: Some(on_timer),
-            ..StrategyDesc::EMPTY
-        };
-        // SAFETY: the callbacks are above, and `user` outlives the replay.
-        let code = unsafe { CStrategy::from_desc("bench", &desc, "{}") };
-        let code = code.unwrap_or_else(|error| panic!("{error}"));
-        let config = LaneConfig {
-            name: format!("lane {n}"),
-            seed: 1,
-            latency: latency.into(),
-            exchange: ExchangeConfig::default(),
-            timeseries_ns: 60_000_000_000,
-            capital: 1_000_000_000_000,
-            capacity: Capacity::default(),
-        };
-        (config, vec![StrategySlot { name: "bench".into(), params: vec![], code }])
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
     });
-    let lanes = lanes.collect();
-    Replay::new(vec![instrument], FeedConfig::default(), 1, lanes).expect("the config is valid")
-}
-
-fn run(replay: &mut Replay<CStrategy>, tape: &[SynthRow]) {
-    let mut next = 0;
-    let (mut events, mut depths, mut seqs) = (Vec::new(), Vec::new(), Vec::new());
-    loop {
-        match replay.run().expect("it runs") {
-            Need::Nothing => return,
-            Need::Drain(lane) => replay.drain(lane, &mut Discard),
-            Need::Rows(stream) if next == tape.len() => replay.close(stream),
-            Need::Rows(stream) => {
-                let chunk = &tape[next..tape.len().min(next + 4_096)];
-                events.clear();
-                depths.clear();
-                seqs.clear();
-                for row in chunk {
-                    push(row, &mut events, &mut depths, &mut seqs);
-                }
-                let rows = Rows { events: &events, depths: &depths, seqs: &seqs };
-                next += replay.push(stream, rows).expect("the rows are good");
+    let _ = std::fs::remove_dir_all(&folder); // What is left is the system's to remove.
+    let mut counts = BTreeMap::new();
+    let mut requests_each = 0.0;
+    for (case, passes) in done.into_inner().expect("no thread panics") {
+        match passes?.as_slice() {
+            [few, many] => {
+                let trips = (TRIPS[1] - TRIPS[0]) as f64;
+                counts.insert(ORDER.into(), (many.instructions - few.instructions) / trips);
             }
+            [short_few, short_many, long_few, long_many] => {
+                let few = long_few.instructions - short_few.instructions;
+                let many = long_many.instructions - short_many.instructions;
+                let events = long_few.calls - short_few.calls;
+                let lane = (many - few) / (long_many.lanes - long_few.lanes) / events;
+                counts.insert(case.into(), lane);
+                if case == "noop" {
+                    counts.insert("feed_row".into(), few / events - long_few.lanes * lane);
+                }
+                if case == "quote10" {
+                    requests_each = (long_few.requests - short_few.requests) / events;
+                }
+            }
+            passes => return Err(format!("{case}: {} passes", passes.len())),
         }
     }
+    if let (Some(noop), Some(quotes)) = (counts.get("noop"), counts.get("quote10")) {
+        counts.insert("request".into(), (quotes - noop) / requests_each);
+    }
+    // As the file keeps them.
+    counts.values_mut().for_each(|count| *count = (*count * 100.0).round() / 100.0);
+    Ok(counts)
 }
 
-fn push(row: &SynthRow, events: &mut Vec<Event>, depths: &mut Vec<Depth>, seqs: &mut Vec<u64>) {
-    let ts_ns = row.ts_exch_ns;
-    let mut event = Event { ts_exch_ns: ts_ns, ts_recv_ns: ts_ns, ..Event::EMPTY };
-    match &row.body {
-        Body::Trade { price_e6, qty_lots, side } => {
-            (event.kind, event.aggressor) = (kind::TRADE, *side);
-            (event.trade_price, event.trade_qty) = (*price_e6, *qty_lots as u32);
-        }
-        Body::Book { bids, asks } => {
-            event.kind = kind::BOOK;
-            let mut depth = Depth {
-                bid_levels: bids.len() as u8,
-                ask_levels: asks.len() as u8,
-                ..Depth::EMPTY
-            };
-            for (n, (price, qty)) in bids.iter().enumerate() {
-                match n {
-                    0 => (event.bid_price, event.bid_qty) = (*price, *qty as u32),
-                    n => (depth.bid_price[n - 1], depth.bid_qty[n - 1]) = (*price, *qty as u32),
-                }
-            }
-            for (n, (price, qty)) in asks.iter().enumerate() {
-                match n {
-                    0 => (event.ask_price, event.ask_qty) = (*price, *qty as u32),
-                    n => (depth.ask_price[n - 1], depth.ask_qty[n - 1]) = (*price, *qty as u32),
-                }
-            }
-            depths.push(depth);
-        }
+/// Compile-time target features, and those that code may find at run time where callgrind counts.
+fn features() -> String {
+    let mut features: Vec<&str> = env!("BENCH_TARGET_FEATURES").split(',').collect();
+    #[cfg(target_arch = "x86_64")]
+    for (name, is_there) in [
+        ("(avx2)", std::is_x86_feature_detected!("avx2")),
+        ("(bmi2)", std::is_x86_feature_detected!("bmi2")),
+        ("(avx512f)", std::is_x86_feature_detected!("avx512f")),
+    ] {
+        features.extend(is_there.then_some(name));
     }
-    events.push(event);
-    seqs.push(row.seq_no);
+    features.join(",")
+}
+
+/// What the counts depend on beside the sources. `None` where valgrind cannot be had.
+fn tools() -> Option<BTreeMap<String, String>> {
+    let line = |command: &mut Command| {
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let valgrind = line(Command::new("valgrind").arg("--version"))?;
+    let own = std::env::current_exe().ok()?;
+    let seen =
+        line(Command::new("valgrind").args(["--tool=none", "-q"]).arg(own).arg("--features"));
+    let tools = [
+        ("rustc", env!("BENCH_RUSTC").to_owned()),
+        ("cc", env!("BENCH_CC").to_owned()),
+        ("features", seen.unwrap_or_default()),
+        ("valgrind", valgrind),
+    ];
+    Some(tools.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn judge(cases: &[&str], bless: bool) -> ExitCode {
+    let Some(tools) = tools() else {
+        println!("instructions: valgrind is not on this machine; nothing was counted");
+        return ExitCode::SUCCESS;
+    };
+    let (known, counts) = match (Instructions::read(), count_all(cases)) {
+        (Ok(known), Ok(counts)) => (known, counts),
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("instructions: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    print_table(&counts, &known);
+    if bless {
+        let blessed = Instructions { tools, counts };
+        return match blessed.write() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}: {error}", Instructions::path().display());
+                ExitCode::from(1)
+            }
+        };
+    }
+    if known.tools != tools {
+        println!("\nNot compared: {} was counted by other tools.", Instructions::path().display());
+        for (name, value) in
+            tools.iter().filter(|(name, value)| known.tools.get(*name) != Some(value))
+        {
+            let theirs = known.tools.get(name).map_or("nothing", String::as_str);
+            println!("  {name}: here {value}, there {theirs}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let change = |(name, count): (&String, &f64)| {
+        known.counts.get(name).map_or(f64::INFINITY, |known| count / known - 1.0)
+    };
+    let worse: Vec<_> = counts.iter().filter(|count| change(*count) > TOLERANCE).collect();
+    let better: Vec<_> = counts.iter().filter(|count| change(*count) < -TOLERANCE).collect();
+    for (name, _) in &worse {
+        eprintln!("{name}: more than 3 % over what is committed, or not committed at all");
+    }
+    for (name, _) in &better {
+        eprintln!("{name}: more than 3 % under what is committed: a gain to keep");
+    }
+    if worse.is_empty() && better.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!(
+        "scripts/instructions --bless writes the counts of this build to {}; commit it with the change that made them, and say \
+         why if any rose",
+        Instructions::path().display()
+    );
+    ExitCode::from(1)
+}
+
+fn print_table(counts: &BTreeMap<String, f64>, known: &Instructions) {
+    println!(
+        "{:<24} {:>12} {:>8} {:>10} {:>8}",
+        "instructions", "counted", "budget", "committed", "change"
+    );
+    let row = |name: &str, budget: Option<f64>| {
+        let Some(count) = counts.get(name) else { return };
+        let budget = budget.map_or(String::new(), |budget| format!("{budget:.0}"));
+        let (committed, change) = match known.counts.get(name) {
+            Some(known) => {
+                (format!("{known:.2}"), format!("{:+.1} %", 100.0 * (count / known - 1.0)))
+            }
+            None => (String::new(), String::new()),
+        };
+        println!("{name:<24} {count:>12.2} {budget:>8} {committed:>10} {change:>8}");
+    };
+    for case in CASES {
+        let of_one = |strategy| counts.get(strategy).map(|one| one * INSTRUMENTS_RATIO_MAX);
+        let budget = match case.name {
+            "noop_instruments64" => of_one("noop"),
+            "quote100_instruments64" => of_one("quote100"),
+            _ => case.instructions_max,
+        };
+        row(case.name, budget);
+    }
+    row(ORDER, Some(ORDER_INSTRUCTIONS_MAX));
+    row("request", Some(REQUEST_INSTRUCTIONS_MAX));
+    row("feed_row", None);
 }
