@@ -104,6 +104,11 @@ impl Account {
         }
     }
 
+    /// Whether anything was ever traded, so that marks matter.
+    pub fn holds_any(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
     fn place(&self, strategy: u32, instrument: u32) -> usize {
         strategy as usize * self.instruments + instrument as usize
     }

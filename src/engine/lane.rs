@@ -330,12 +330,6 @@ fn clock_missing(market: &Market<'_>, event: &Event) -> Fault {
 }
 
 impl LaneState {
-    /// When the next row is due at the strategy; `i64::MAX` when none is known.
-    #[inline]
-    pub fn seen_due_ns(&mut self, window: &Window) -> i64 {
-        window.event(self.seen.row).map_or(i64::MAX, |event| self.due_ns(event))
-    }
-
     /// When the next row, `event`, is due at the strategy.
     #[inline]
     pub fn due_ns(&mut self, event: &Event) -> i64 {
@@ -351,16 +345,16 @@ impl LaneState {
         self.arrival.last_due_ns(window.events_from(self.seen.row).iter()).max(self.now_ns)
     }
 
-    /// The next instant at which anything happens; `i64::MAX` when nothing is known to. Rows happen at an exchange only
-    /// where the lane has something there.
+    /// When the next row happens, at the exchange if the lane has something there, or at the strategy; `i64::MAX` when none
+    /// is known.
     #[inline]
-    pub fn next_instant_ns(&mut self, window: &Window) -> i64 {
-        let row_ns = if self.exchange.is_idle() {
-            i64::MAX
-        } else {
-            window.event(self.exchange.row_next()).map_or(i64::MAX, |event| event.ts_exch_ns)
-        };
-        row_ns.min(self.seen_due_ns(window)).min(self.message_due_ns())
+    pub fn row_due_ns(&mut self, window: &Window) -> i64 {
+        let seen_ns = window.event(self.seen.row).map_or(i64::MAX, |event| self.due_ns(event));
+        if self.exchange.is_idle() {
+            return seen_ns;
+        }
+        let row = window.event(self.exchange.row_next());
+        seen_ns.min(row.map_or(i64::MAX, |event| event.ts_exch_ns))
     }
 
     /// When the next request, answer or timer is due; `i64::MAX` when there is none.
@@ -521,7 +515,9 @@ impl LaneState {
     }
 
     fn totals(&mut self, market: &Market<'_>) -> Result<Totals, Fault> {
-        self.seen.sync(market.window);
+        if self.account.holds_any() {
+            self.seen.sync(market.window);
+        }
         self.account
             .totals(market.instruments, |index| self.mid_x2(market.window, index))
             .map_err(|status| self.money_fault(status))

@@ -34,10 +34,16 @@ pub fn run<S: Strategy>(
 ) -> Result<Pause, Fault> {
     loop {
         let state = &mut lane.state;
-        state.quiet_ns = limit_ns.min(state.sample_next_ns()).min(state.message_due_ns());
-        rows(lane, market)?;
+        let message_ns = state.message_due_ns();
+        state.quiet_ns = limit_ns.min(state.sample_next_ns()).min(message_ns);
+        let mut row_ns = state.row_due_ns(market.window);
+        if row_ns < state.quiet_ns {
+            rows(lane, market)?;
+            row_ns = lane.state.row_due_ns(market.window);
+        }
         let state = &mut lane.state;
-        let t_ns = state.next_instant_ns(market.window);
+        // Rows may have made something due.
+        let t_ns = row_ns.min(state.message_due_ns());
         if state.wants_drain() {
             return Ok(Pause::Drain);
         }
@@ -201,7 +207,8 @@ fn instant<S: Strategy>(
                 code.on_timer(context, timer.timer_id)
             })?;
         }
-        if lane.state.next_instant_ns(market.window) > t_ns {
+        let state = &mut lane.state;
+        if state.message_due_ns() > t_ns && state.row_due_ns(market.window) > t_ns {
             return Ok(());
         }
     }
@@ -216,9 +223,12 @@ fn exchange_applies_rows(
 ) -> Result<(), Fault> {
     let LaneState { exchange, out, .. } = state;
     if exchange.is_idle() {
-        let from = exchange.row_next().max(state.seen.row);
-        let rows = market.window.events_from(from);
-        exchange.pass_to(from + rows.partition_point(|event| event.ts_exch_ns <= t_ns) as u64);
+        // It is behind the strategy by what was passed by, and before it by what is under way.
+        let mut row = exchange.row_next().max(state.seen.row);
+        while market.window.event(row).is_some_and(|event| event.ts_exch_ns <= t_ns) {
+            row += 1;
+        }
+        exchange.pass_to(row);
         return Ok(());
     }
     while let Some(event) = market.window.event(exchange.row_next())

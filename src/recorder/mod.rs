@@ -154,6 +154,8 @@ pub struct Recorder {
     text: Vec<u8>,
     /// The instant of the last line, and the lines and bytes logged in it so far.
     log_instant: (i64, usize, usize),
+    /// Whether any slab is.
+    is_half_full: bool,
 }
 
 const LOG_BYTES_MAX: usize = 64;
@@ -171,45 +173,44 @@ impl Recorder {
             logs: Vec::with_capacity(rows_max),
             text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
             log_instant: (i64::MIN, 0, 0),
+            is_half_full: false,
         }
     }
 
     /// Whether the caller should drain before the next instant.
     #[inline]
     pub fn wants_drain(&self) -> bool {
-        let half = self.rows_max / 2;
-        self.orders.len() > half
-            || self.fills.len() > half
-            || self.queues.len() > half
-            || self.series.len() > half
-            || self.days.len() > half
-            || self.logs.len() > half
-            || self.text.len() > half * LOG_BYTES_MAX
+        self.is_half_full
     }
 
     /// Writes an order that ended.
     pub fn order(&mut self, row: OrderRow) -> Result<(), Fault> {
-        put(&mut self.orders, row, self.rows_max, "orders")
+        self.is_half_full |= put(&mut self.orders, row, self.rows_max, "orders")?;
+        Ok(())
     }
 
     /// Writes a fill.
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        put(&mut self.fills, row, self.rows_max, "fills")
+        self.is_half_full |= put(&mut self.fills, row, self.rows_max, "fills")?;
+        Ok(())
     }
 
     /// Writes what the estimates made of an order.
     pub fn queue(&mut self, row: QueueRow) -> Result<(), Fault> {
-        put(&mut self.queues, row, self.rows_max, "queues")
+        self.is_half_full |= put(&mut self.queues, row, self.rows_max, "queues")?;
+        Ok(())
     }
 
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
-        put(&mut self.series, row, self.rows_max, "timeseries")
+        self.is_half_full |= put(&mut self.series, row, self.rows_max, "timeseries")?;
+        Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        put(&mut self.days, row, self.rows_max, "days")
+        self.is_half_full |= put(&mut self.days, row, self.rows_max, "days")?;
+        Ok(())
     }
 
     /// Writes a strategy's line. `FULL` when this instant has logged more than half a slab: what is left free at
@@ -225,6 +226,7 @@ impl Recorder {
         let start = self.text.len();
         self.text.extend_from_slice(text.as_bytes());
         self.logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
+        self.is_half_full |= self.logs.len() > half || self.text.len() > half * LOG_BYTES_MAX;
         Ok(())
     }
 
@@ -241,10 +243,12 @@ impl Recorder {
             sink.log(line.ts_ns, line.strategy, line.level, text);
         }
         self.text.clear();
+        self.is_half_full = false;
     }
 }
 
-fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<(), Fault> {
+/// Writes a row; says whether the slab is more than half full.
+fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<bool, Fault> {
     if slab.len() == rows_max {
         let message = format!(
             "one instant wrote more than {rows_max} rows of {name}; raise capacity.records"
@@ -252,5 +256,5 @@ fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<(), 
         return Err(Fault::new(Status::Full, message));
     }
     slab.push(row);
-    Ok(())
+    Ok(slab.len() > rows_max / 2)
 }
