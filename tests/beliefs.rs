@@ -343,6 +343,42 @@ fn a_shorter_queue_fills_no_less() {
     assert!(total[0] < total[1] && total[1] < total[2], "{total:?}");
 }
 
+/// The exchange as the engine drives it, which passes rows by that change nothing and shows its orders only the books that
+/// may, against one that is made to look at everything.
+#[test]
+fn rows_that_are_passed_by_change_nothing() {
+    let (mut still, mut fills) = (0_u64, 0_u64);
+    for seed in 0..CASES {
+        let mut draw = Draw::new(seed);
+        let config = model(&mut draw);
+        let rows = random_rows(&mut draw);
+        let (mut fast, mut slow) = (Stage::new(&config, &rows), Stage::new(&config, &rows));
+        for (index, raw) in rows.iter().enumerate() {
+            let market = Market { window: fast.feed.window(), instruments: &fast.instruments };
+            let event = market.window.event(index as u64).expect("it is held");
+            if fast.exchange.pass(index as u64, event) {
+                if fast.exchange.is_still(market.window, event) {
+                    still += 1;
+                } else {
+                    fast.exchange.apply(&market, event, &mut fast.out).expect("it has room");
+                }
+            }
+            // Whoever takes an order to change it makes the next row count for it.
+            (1..=u64::from(ORDERS)).for_each(|order_id| slow.exchange.show_own(order_id, 0, 0));
+            let answers = slow.apply(index);
+            assert_eq!(fast.note(), answers, "seed {seed}, row {index}");
+            assert_eq!(fast.all(), slow.all(), "seed {seed}, row {index}");
+            fills += answers as u64;
+            if fast.sent.len() < ORDERS as usize && draw.below(4) == 0 {
+                let mut twin = draw.clone();
+                fast.send(&mut twin, index, raw.event.ts_exch_ns);
+                slow.send(&mut draw, index, raw.event.ts_exch_ns);
+            }
+        }
+    }
+    assert!(still > 20_000 && fills > 10_000, "{still} still, {fills} fills");
+}
+
 #[test]
 fn a_crossed_book_does_nothing() {
     let mut checked = 0_u64;

@@ -6,15 +6,15 @@
 //! their own, and leaves the rest to [`instant`]. Cost: a row, two comparisons and the callback; the exchange's rows only
 //! where the lane has something there.
 
+use super::answer;
 use super::context::Context;
 use super::lane::{Lane, LaneState, Phase, stopped};
-use crate::exchange::{Market, Message, Response};
+use crate::exchange::Market;
 use crate::latency::Arrival;
-use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
 use crate::wire::Fault;
 use crate::wire::limits::ROUNDS_MAX;
-use crate::wire::{Event, Fill, Report, ReportKind, Status, TraceWhat};
+use crate::wire::{Event, Status};
 use alloc::format;
 
 /// Why a lane stopped running.
@@ -192,7 +192,7 @@ fn instant<S: Strategy>(
             }
             lane.state.note_queues()?;
             while let Some(response) = lane.state.out.line.pop_due(t_ns) {
-                deliver_response(lane, market, response)?;
+                answer::deliver(lane, market, response)?;
             }
         }
         has_begun = false;
@@ -259,95 +259,6 @@ fn deliver_row<S: Strategy>(
         })?;
     }
     Ok(())
-}
-
-fn deliver_response<S: Strategy>(
-    lane: &mut Lane<S>,
-    market: &Market<'_>,
-    response: Response,
-) -> Result<(), Fault> {
-    match response.message {
-        Message::Report(report) => deliver_report(lane, market, response.slot, report),
-        Message::Fill(fill) => deliver_fill(lane, market, response, fill),
-    }
-}
-
-fn deliver_report<S: Strategy>(
-    lane: &mut Lane<S>,
-    market: &Market<'_>,
-    slot: u32,
-    mut report: Report,
-) -> Result<(), Fault> {
-    let state = &mut lane.state;
-    report.ts_local_ns = state.now_ns;
-    state.digest.update(&DigestRecord::report(&report));
-    if state.out.trace.is_of(report.order_id) {
-        let what = TraceWhat::ToldReport(report);
-        state.out.trace.note_message(state.now_ns, what, report.price, report.qty);
-    }
-    if report.kind == ReportKind::Accepted as u8 {
-        state.counts.orders_accepted += 1;
-        state.counts.qty_accepted += u64::from(report.qty);
-    }
-    state.counts.orders_rejected += u64::from(report.kind == ReportKind::Rejected as u8);
-    if state.gateway.on_report(slot, &report) {
-        state.recorder.order(*state.gateway.row(slot))?;
-        state.gateway.release(slot);
-    }
-    lane.call(market, report.strategy as usize, "on_report", |code, context| {
-        code.on_report(context, &report)
-    })
-}
-
-fn deliver_fill<S: Strategy>(
-    lane: &mut Lane<S>,
-    market: &Market<'_>,
-    response: Response,
-    mut fill: Fill,
-) -> Result<(), Fault> {
-    let state = &mut lane.state;
-    fill.ts_local_ns = state.now_ns;
-    let instrument = &market.instruments[fill.instrument as usize];
-    let booked = state.account.book(instrument, &fill).map_err(|status| {
-        let mut fault = state.money_fault(status);
-        let name = format!("fill of order {} in {}: ", fill.order_id, instrument.symbol);
-        fault.message.insert_str(0, &name);
-        fault
-    })?;
-    fill.fee = booked.fee;
-    state.digest.update(&DigestRecord::fill(&fill));
-    if state.out.trace.is_of(fill.order_id) {
-        let what = TraceWhat::ToldFill(fill);
-        state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
-    }
-    state.recorder.fill(FillRow {
-        fill,
-        ahead_qty: response.ahead,
-        position_qty: booked.position_qty,
-        pnl_realised: booked.pnl_realised,
-    })?;
-    state.turnover += booked.value;
-    let counts = &mut state.counts;
-    counts.fills += 1;
-    counts.fills_inferred += u64::from(fill.inferred);
-    counts.qty_filled += u64::from(fill.qty);
-    match booked.trip {
-        Some(pnl) if pnl > 0 => counts.trips_won += 1,
-        Some(pnl) if pnl < 0 => counts.trips_lost += 1,
-        Some(_) => counts.trips_even += 1,
-        None => {}
-    }
-    if let Some((is_first, has_ended)) = state.gateway.on_fill(response.slot, &fill) {
-        state.counts.orders_filled += u64::from(is_first);
-        if has_ended {
-            state.recorder.order(*state.gateway.row(response.slot))?;
-            state.gateway.release(response.slot);
-        }
-    }
-    state.sample_drawdown(market)?;
-    lane.call(market, fill.strategy as usize, "on_fill", |code, context| {
-        code.on_fill(context, &fill)
-    })
 }
 
 /// After the feed has ended: delivers the last rows, then what the exchange had already said. Requests still

@@ -299,6 +299,7 @@ pub fn is_empty(event: &Event) -> bool {
 }
 
 /// Seeded draws for tests: splitmix64.
+#[derive(Clone)]
 pub struct Draw(u64);
 
 impl Draw {
