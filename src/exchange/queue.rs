@@ -238,11 +238,12 @@ impl Queue {
                 return;
             }
         };
-        self.is_new = false;
-        self.foreseen = 0;
-        for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
-            if *ahead != AHEAD_UNKNOWN {
-                *ahead += core::mem::take(withheld);
+        if core::mem::take(&mut self.is_new) {
+            self.foreseen = 0;
+            for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
+                if *ahead != AHEAD_UNKNOWN {
+                    *ahead += core::mem::take(withheld);
+                }
             }
         }
         if !self.is_known {
@@ -349,8 +350,14 @@ impl Queue {
     }
 
     /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
+    #[inline]
     fn age(&mut self, rules: &QueueRules, now_ns: i64) {
-        let Netting::Window(window_ns) = rules.netting else { return };
+        if let Netting::Window(window_ns) = rules.netting {
+            self.age_by(window_ns, now_ns);
+        }
+    }
+
+    fn age_by(&mut self, window_ns: i64, now_ns: i64) {
         if now_ns < self.stretch_end_ns {
             return;
         }
@@ -374,6 +381,13 @@ impl Queue {
             if *ahead == AHEAD_UNKNOWN {
                 continue;
             }
+            if *ahead == 0 {
+                // Nobody is there to leave.
+                if world == MODEL {
+                    self.doubt = 0;
+                }
+                continue;
+            }
             let doubt = if world == MODEL { self.doubt.clamp(0, *ahead) } else { 0 };
             let sure = *ahead - doubt;
             let gone = cancelled_ahead(model.advance, sure, lots(level), lots(qty)).min(sure);
@@ -388,12 +402,18 @@ impl Queue {
 
     /// Keeps the three in order around the one that fills.
     fn order(&mut self, rules: &QueueRules) {
-        for world in (0..rules.fills_in).rev() {
-            self.ahead[world] = self.ahead[world].max(self.ahead[world + 1]);
-        }
-        for world in rules.fills_in + 1..WORLDS {
-            self.ahead[world] = self.ahead[world].min(self.ahead[world - 1]);
-        }
+        let [longest, model, shortest] = self.ahead;
+        self.ahead = match rules.fills_in {
+            0 => {
+                let model = model.min(longest);
+                [longest, model, shortest.min(model)]
+            }
+            1 => [longest.max(model), model, shortest.min(model)],
+            _ => {
+                let model = model.max(shortest);
+                [longest.max(model), model, shortest]
+            }
+        };
     }
 
     /// Nobody is ahead who is not displayed; before a book comes, nobody knows what is.
@@ -410,8 +430,13 @@ impl Queue {
 /// Share of what came up at the price between two books that is ahead of an order that joined in between: until the later
 /// one, from then on, and what of it is no matter of doubt.
 fn shares(join: Join, [passed_ns, whole_ns]: [i128; 2]) -> [i64; 3] {
-    let proportional =
-        if whole_ns <= 0 { LOT } else { (passed_ns * i128::from(LOT) / whole_ns) as i64 };
+    let proportional = match (i64::try_from(passed_ns), i64::try_from(whole_ns)) {
+        (_, Ok(..=0)) => LOT,
+        // A division of 64 bits is an instruction, one of 128 a function.
+        (Ok(passed), Ok(whole)) if (0..1 << 42).contains(&passed) => passed * LOT / whole,
+        _ if whole_ns <= 0 => LOT,
+        _ => (passed_ns * i128::from(LOT) / whole_ns) as i64,
+    };
     match join {
         Join::Displayed => [0; 3],
         Join::NextBook => [LOT; 3],
