@@ -7,7 +7,7 @@
 mod support;
 
 use btcore::engine::{
-    Capacity, Context, LaneConfig, LaneSummary, Need, Replay, Rows, StrategySlot,
+    Capacity, Context, LaneConfig, LaneSummary, Need, Replay, Rows, StrategySlot, Tape,
 };
 use btcore::exchange::ExchangeConfig;
 use btcore::feed::FeedConfig;
@@ -15,6 +15,7 @@ use btcore::latency::Latency;
 use btcore::strategy::Strategy;
 use btcore::wire::{Depth, Event, Fill, Instrument, OrderReq, Report, Session, Side, Tif, kind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use support::*;
 
 const ROWS: usize = 1_500;
@@ -145,31 +146,70 @@ fn config(lane: u64) -> LaneConfig {
 /// What each lane came to and wrote.
 type Outcomes = BTreeMap<u64, (LaneSummary, Written)>;
 
-/// Runs lanes over all tapes in one replay.
-fn run(lanes: &[u64], chunk_rows: usize, window_rows: usize) -> Outcomes {
+/// Hands chunks of the tapes to whoever asks for a stream's.
+struct Feeder {
+    tapes: Vec<Vec<Raw>>,
+    next: [usize; SYMBOLS.len()],
+    chunk_rows: usize,
+}
+
+impl Feeder {
+    fn new(chunk_rows: usize) -> Self {
+        Feeder { tapes: tapes(), next: [0; SYMBOLS.len()], chunk_rows }
+    }
+
+    /// The next rows of a stream to `push`, which says how many it took; false when there are none.
+    fn feed(&mut self, stream: usize, push: impl FnOnce(Rows<'_>) -> usize) -> bool {
+        let next = &mut self.next[stream];
+        let end = (*next + self.chunk_rows).min(ROWS);
+        let rows = &self.tapes[stream][*next..end];
+        let mut events: Vec<_> = rows.iter().map(|raw| raw.event).collect();
+        events.iter_mut().for_each(|event| event.instrument = stream as u32);
+        let books = rows.iter().filter(|raw| raw.event.kind == kind::BOOK);
+        let depths: Vec<_> = books.map(|raw| raw.depth).collect();
+        let seqs: Vec<_> = rows.iter().map(|raw| raw.seq).collect();
+        *next += push(Rows { events: &events, depths: &depths, seqs: &seqs });
+        !events.is_empty()
+    }
+}
+
+fn made(lanes: &[u64]) -> Vec<(LaneConfig, Vec<StrategySlot<Burster>>)> {
     let code = |lane| Burster { lane, rows: 0, told: lane, open: Vec::new() };
     let slot = |lane| StrategySlot { name: "b".into(), params: vec![], code: code(lane) };
+    lanes.iter().map(|lane| (config(*lane), vec![slot(*lane)])).collect()
+}
+
+/// Runs lanes over all tapes in one replay.
+fn run(lanes: &[u64], chunk_rows: usize, window_rows: usize) -> Outcomes {
     let feed = FeedConfig { window_rows, ..FeedConfig::default() };
-    let made = lanes.iter().map(|lane| (config(*lane), vec![slot(*lane)])).collect();
-    let mut replay = Replay::new(instruments(), feed, SYMBOLS.len(), made).expect("it is valid");
-    let tapes = tapes();
-    let mut next = [0; SYMBOLS.len()];
+    let replay = Replay::new(instruments(), feed, SYMBOLS.len(), made(lanes));
+    finish(lanes, replay.expect("it is valid"), Feeder::new(chunk_rows))
+}
+
+/// The tapes, merged once.
+fn whole(chunk_rows: usize) -> Arc<Tape> {
+    let feed = FeedConfig { window_rows: 2 * SYMBOLS.len() * ROWS, ..FeedConfig::default() };
+    let mut tape = Tape::new(instruments(), feed, SYMBOLS.len()).expect("it is valid");
+    let mut feeder = Feeder::new(chunk_rows);
+    while let Need::Rows(stream) = tape.load().expect("it holds them") {
+        if !feeder.feed(stream, |rows| tape.push(stream, rows).expect("the rows are good")) {
+            tape.close(stream);
+        }
+    }
+    Arc::new(tape)
+}
+
+fn finish(lanes: &[u64], mut replay: Replay<Burster>, mut feeder: Feeder) -> Outcomes {
     let mut written: Vec<Written> = lanes.iter().map(|_| Written::default()).collect();
     loop {
         match replay.run().expect("it runs") {
             Need::Nothing => break,
             Need::Drain(lane) => replay.drain(lane, &mut written[lane]),
-            Need::Rows(stream) if next[stream] == ROWS => replay.close(stream),
             Need::Rows(stream) => {
-                let end = (next[stream] + chunk_rows).min(ROWS);
-                let rows = &tapes[stream][next[stream]..end];
-                let mut events: Vec<_> = rows.iter().map(|raw| raw.event).collect();
-                events.iter_mut().for_each(|event| event.instrument = stream as u32);
-                let books = rows.iter().filter(|raw| raw.event.kind == kind::BOOK);
-                let depths: Vec<_> = books.map(|raw| raw.depth).collect();
-                let seqs: Vec<_> = rows.iter().map(|raw| raw.seq).collect();
-                let rows = Rows { events: &events, depths: &depths, seqs: &seqs };
-                next[stream] += replay.push(stream, rows).expect("the rows are good");
+                let push = |rows: Rows<'_>| replay.push(stream, rows).expect("the rows are good");
+                if !feeder.feed(stream, push) {
+                    replay.close(stream);
+                }
             }
         }
     }
@@ -182,22 +222,25 @@ fn run(lanes: &[u64], chunk_rows: usize, window_rows: usize) -> Outcomes {
         .collect()
 }
 
-/// Runs lanes dealt out to threads, in the order that `turn` makes of them.
-fn run_packed(lanes: u64, threads: u64, chunk_rows: usize, window_rows: usize) -> Outcomes {
+/// Deals lanes out to threads, in the order that `turn` makes of them, and runs each pack.
+fn run_packed(
+    lanes: u64,
+    threads: u64,
+    turn: usize,
+    run: impl Fn(&[u64]) -> Outcomes + Sync,
+) -> Outcomes {
     let packs: Vec<Vec<u64>> = (0..threads)
         .map(|thread| {
             let mut pack: Vec<u64> = (0..lanes).filter(|lane| lane % threads == thread).collect();
-            let turn = (chunk_rows + thread as usize) % pack.len().max(1);
+            let turn = (turn + thread as usize) % pack.len().max(1);
             pack.rotate_left(turn);
             pack
         })
         .filter(|pack| !pack.is_empty())
         .collect();
     std::thread::scope(|scope| {
-        let runs: Vec<_> = packs
-            .iter()
-            .map(|pack| scope.spawn(move || run(pack, chunk_rows, window_rows)))
-            .collect();
+        let run = &run;
+        let runs: Vec<_> = packs.iter().map(|pack| scope.spawn(move || run(pack))).collect();
         runs.into_iter().flat_map(|run| run.join().expect("it runs")).collect()
     })
 }
@@ -215,7 +258,8 @@ fn a_lane_is_the_same_however_lanes_are_packed() {
             for (chunk_rows, window_rows) in
                 [(1, 65_536), (2, 2_048), (17, 65_536), (1_000, 1_024), (65_536, 65_536)]
             {
-                let packed = run_packed(lanes, threads, chunk_rows, window_rows);
+                let run = |pack: &[u64]| run(pack, chunk_rows, window_rows);
+                let packed = run_packed(lanes, threads, chunk_rows, run);
                 assert_eq!(packed.len(), lanes as usize);
                 for (lane, outcome) in &packed {
                     assert!(
@@ -224,6 +268,17 @@ fn a_lane_is_the_same_however_lanes_are_packed() {
                     );
                 }
             }
+        }
+    }
+    let tape = whole(17);
+    assert!(tape.len() > (SYMBOLS.len() * ROWS) as u64);
+    for (lanes, threads) in [(1, 1), (7, 2), (64, 3), (300, 1)] {
+        let over = |pack: &[u64]| {
+            let replay = Replay::over(tape.clone(), made(pack)).expect("it is valid");
+            finish(pack, replay, Feeder::new(1))
+        };
+        for (lane, outcome) in &run_packed(lanes, threads, 5, over) {
+            assert!(*outcome == alone[lane], "lane {lane} of {lanes} over a tape");
         }
     }
 }

@@ -1,12 +1,13 @@
-//! A replay: streams of rows in, lanes over one window of them.
+//! A replay: streams of rows in, lanes over one window of them; or lanes over a tape.
 //!
 //! Invariants: a lane runs only instants before the newest known row, less as far as its exchange may look ahead, so no
 //! chunk edge shows; rows are dropped only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
 
 use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
 use super::step::{self, Pause};
+use super::tape::Tape;
 use crate::exchange::{Market, Trace};
-use crate::feed::{Feed, FeedConfig, FeedStats, Rows};
+use crate::feed::{Feed, FeedConfig, FeedStats, Rows, Window};
 use crate::recorder::Sink;
 use crate::strategy::Strategy;
 use crate::wire::limits::{
@@ -15,6 +16,7 @@ use crate::wire::limits::{
 use crate::wire::{Fault, Instrument, LEVELS_MAX, Status};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a run needs before it can go on.
@@ -28,12 +30,27 @@ pub enum Need {
     Nothing,
 }
 
-/// Streams of rows in, lanes over them.
+/// Where the rows of a replay come from.
+enum Source {
+    Streams(Feed),
+    Tape(Arc<Tape>),
+}
+
+impl Source {
+    #[inline]
+    fn feed(&self) -> &Feed {
+        match self {
+            Source::Streams(feed) => feed,
+            Source::Tape(tape) => &tape.feed,
+        }
+    }
+}
+
+/// Streams of rows in, or a tape, and lanes over them.
 pub struct Replay<S> {
     instruments: Vec<Instrument>,
-    feed: Feed,
+    source: Source,
     lanes: Vec<Lane<S>>,
-    /// Rows that every lane runs over before the next ones; one lane alone takes all at once.
     block_rows: u64,
     is_fed: bool,
 }
@@ -55,11 +72,12 @@ impl<S: Strategy> Replay<S> {
         lanes: Vec<(LaneConfig, Vec<StrategySlot<S>>)>,
     ) -> Result<Self, Fault> {
         instruments.sort_by(|a, b| a.symbol.as_bytes().cmp(b.symbol.as_bytes()));
-        let faults = faults(&instruments, &feed, streams, &lanes);
+        let mut faults = market_faults(&instruments, &feed, streams);
+        faults.extend(lane_faults(&lanes));
         if !faults.is_empty() {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
-        let block_rows = if lanes.len() == 1 { u64::MAX } else { BLOCK_ROWS };
+        let block_rows = block_rows(lanes.len());
         let mut feed = Feed::new(feed, streams, &instruments);
         let lane = |(config, strategies)| {
             let mut lane = Lane::new(config, strategies, &instruments);
@@ -67,7 +85,35 @@ impl<S: Strategy> Replay<S> {
             lane
         };
         let lanes = lanes.into_iter().map(lane).collect();
-        Ok(Replay { feed, instruments, lanes, block_rows, is_fed: false })
+        let source = Source::Streams(feed);
+        Ok(Replay { source, instruments, lanes, block_rows, is_fed: false })
+    }
+
+    /// Lanes over a tape that is whole: it needs drains alone.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG` with every fault in one text; `INVALID_STATE` where rows are still to come.
+    pub fn over(
+        tape: Arc<Tape>,
+        lanes: Vec<(LaneConfig, Vec<StrategySlot<S>>)>,
+    ) -> Result<Self, Fault> {
+        if !tape.feed.is_done() {
+            return Err(Fault::new(Status::InvalidState, "the tape is not whole".into()));
+        }
+        let faults = lane_faults(&lanes);
+        if !faults.is_empty() {
+            return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
+        }
+        let block_rows = block_rows(lanes.len());
+        let instruments = tape.instruments.clone();
+        let lane = |(config, strategies)| {
+            let mut lane = Lane::new(config, strategies, &instruments);
+            lane.list = lane.list_wanted().and_then(|mask| tape.feed.find_list(mask));
+            lane
+        };
+        let lanes = lanes.into_iter().map(lane).collect();
+        let source = Source::Tape(tape);
+        Ok(Replay { source, instruments, lanes, block_rows, is_fed: true })
     }
 
     /// Instruments in the run's order: the index is `Event::instrument`.
@@ -80,12 +126,20 @@ impl<S: Strategy> Replay<S> {
     /// # Errors
     /// `BAD_DATA` naming the row, when it lies too far back in time or cannot be a row.
     pub fn push(&mut self, stream: usize, rows: Rows<'_>) -> Result<usize, Fault> {
-        self.feed.push(stream, rows)
+        match &mut self.source {
+            Source::Streams(feed) => feed.push(stream, rows),
+            Source::Tape(_) => Err(Fault::new(
+                Status::InvalidState,
+                format!("rows of stream {stream} for a replay of a tape"),
+            )),
+        }
     }
 
     /// No more rows will come from this stream.
     pub fn close(&mut self, stream: usize) {
-        self.feed.close(stream);
+        if let Source::Streams(feed) = &mut self.source {
+            feed.close(stream);
+        }
     }
 
     /// Runs every lane as far as the rows at hand allow. The first call that finds a row runs `on_start`, the
@@ -95,20 +149,22 @@ impl<S: Strategy> Replay<S> {
     /// Whatever a lane met, named by lane and time. The replay must not be used after it.
     pub fn run(&mut self) -> Result<Need, Fault> {
         loop {
-            let row_end_before = self.feed.window().row_end();
-            self.feed.pump();
-            self.is_fed = self.feed.is_done();
+            let row_end_before = self.window().row_end();
+            if let Source::Streams(feed) = &mut self.source {
+                feed.pump();
+            }
+            self.is_fed = self.source.feed().is_done();
             if let Some(lane) = self.run_lanes()? {
                 return Ok(Need::Drain(lane));
             }
             if self.is_fed {
                 return Ok(Need::Nothing);
             }
-            if !self.feed.window().has_room() {
+            if !self.window().has_room() {
                 self.make_room()?;
-            } else if let Some(stream) = self.feed.starving() {
+            } else if let Some(stream) = self.source.feed().starving() {
                 return Ok(Need::Rows(stream));
-            } else if self.feed.window().row_end() == row_end_before {
+            } else if self.window().row_end() == row_end_before {
                 return Err(Fault::new(Status::InvalidState, "the feed does not move".into()));
             }
         }
@@ -117,7 +173,7 @@ impl<S: Strategy> Replay<S> {
     /// Runs the lanes over the rows at hand, block by block, so that a block is in cache for all of them; the first that wants
     /// a drain stops the pass.
     fn run_lanes(&mut self) -> Result<Option<usize>, Fault> {
-        let row_end = self.feed.window().row_end();
+        let row_end = self.window().row_end();
         let mut row = self.row_oldest();
         loop {
             row = row.saturating_add(self.block_rows).min(row_end);
@@ -134,7 +190,7 @@ impl<S: Strategy> Replay<S> {
 
     /// Runs a lane as far as the rows before number `row_end` allow; to its end, if they are the last.
     fn run_lane(&mut self, index: usize, row_end: u64) -> Result<Pause, Fault> {
-        let window = self.feed.window();
+        let window = self.source.feed().window();
         let market = Market { window, instruments: &self.instruments };
         let is_last = self.is_fed && row_end == window.row_end();
         let lane = &mut self.lanes[index];
@@ -166,13 +222,13 @@ impl<S: Strategy> Replay<S> {
 
     /// The first row that a lane has still to deliver.
     fn row_oldest(&self) -> u64 {
-        let row_end = self.feed.window().row_end();
+        let row_end = self.window().row_end();
         self.lanes.iter().map(|lane| lane.state.seen.row).min().unwrap_or(row_end).min(row_end)
     }
 
     /// Drops the rows behind every lane.
     fn make_room(&mut self) -> Result<(), Fault> {
-        let window = self.feed.window();
+        let window = self.window();
         let oldest = self.row_oldest();
         let held = window.row_end() - oldest;
         if oldest == window.row_first() {
@@ -185,8 +241,14 @@ impl<S: Strategy> Replay<S> {
                 ),
             ));
         }
-        self.feed.free_before(oldest);
+        if let Source::Streams(feed) = &mut self.source {
+            feed.free_before(oldest);
+        }
         Ok(())
+    }
+
+    fn window(&self) -> &Window {
+        self.source.feed().window()
     }
 
     /// Empties a lane's recorder into `sink`.
@@ -228,27 +290,31 @@ impl<S: Strategy> Replay<S> {
 
     /// What happened to the rows, one per instrument.
     pub fn feed_stats(&self) -> &[FeedStats] {
-        self.feed.stats()
+        self.source.feed().stats()
     }
 
     /// BLAKE3 over the decoded rows, instrument by instrument. See `feed`.
     pub fn data_hash(&self) -> [u8; 32] {
-        self.feed.data_hash(&self.instruments)
+        self.source.feed().data_hash(&self.instruments)
     }
 
     /// Rows merged so far, session marks included, and the exchange time of the last one.
     pub fn progress(&self) -> (u64, i64) {
-        let window = self.feed.window();
+        let window = self.window();
         (window.row_end(), window.last().map_or(0, |event| event.ts_exch_ns))
     }
 }
 
-/// Every fault of a configuration.
-fn faults<S>(
+/// Rows that every lane runs over before the next ones; one lane alone takes all at once.
+fn block_rows(lanes: usize) -> u64 {
+    if lanes == 1 { u64::MAX } else { BLOCK_ROWS }
+}
+
+/// Every fault of a market.
+pub(super) fn market_faults(
     instruments: &[Instrument],
     feed: &FeedConfig,
     streams: usize,
-    lanes: &[(LaneConfig, Vec<StrategySlot<S>>)],
 ) -> Vec<String> {
     let mut faults = Vec::new();
     let mut must = |holds: bool, text: String| {
@@ -261,7 +327,6 @@ fn faults<S>(
         format!("{} instruments; 1 to {INSTRUMENTS_MAX} are possible", instruments.len()),
     );
     must(streams > 0, "no stream of rows".into());
-    must(!lanes.is_empty(), "no lane".into());
     must(feed.reorder_ns >= 0, "the reorder window is negative".into());
     must(feed.reorder_rows_max >= 2, "reorder_rows_max is below 2".into());
     must(
@@ -310,6 +375,18 @@ fn faults<S>(
             must(false, text);
         }
     }
+    faults
+}
+
+/// Every fault of the lanes.
+fn lane_faults<S>(lanes: &[(LaneConfig, Vec<StrategySlot<S>>)]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut must = |holds: bool, text: String| {
+        if !holds {
+            faults.push(text);
+        }
+    };
+    must(!lanes.is_empty(), "no lane".into());
     for (config, strategies) in lanes {
         let name = &config.name;
         must(

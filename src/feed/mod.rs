@@ -183,6 +183,11 @@ impl Feed {
         self.window.list(mask)
     }
 
+    /// The list of these very classes, if there is one.
+    pub fn find_list(&self, mask: u8) -> Option<usize> {
+        self.window.find_list(mask)
+    }
+
     /// Counts, one per instrument.
     pub fn stats(&self) -> &[FeedStats] {
         &self.stats

@@ -56,11 +56,15 @@ impl Window {
     /// Lists the rows of these classes, of all that will be pushed; returns which list it is.
     pub fn list(&mut self, mask: u8) -> usize {
         debug_assert!(self.row_end() == 0, "Invariant: a list knows every row");
-        if let Some(list) = self.lists.iter().position(|list| list.mask() == mask) {
-            return list;
-        }
-        self.lists.push(List::new(mask, self.rows_max));
-        self.lists.len() - 1
+        self.find_list(mask).unwrap_or_else(|| {
+            self.lists.push(List::new(mask, self.rows_max));
+            self.lists.len() - 1
+        })
+    }
+
+    /// The list of these very classes, if there is one.
+    pub fn find_list(&self, mask: u8) -> Option<usize> {
+        self.lists.iter().position(|list| list.mask() == mask)
     }
 
     /// Numbers of the rows of a list, from number `row` on.
