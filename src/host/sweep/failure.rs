@@ -6,6 +6,7 @@ use crate::config::fault::Faults;
 use crate::output::OutputError;
 use crate::plugin::PluginError;
 use crate::run::RunError;
+use crate::source::SourceError;
 use btcore::wire::Status;
 
 /// Why a member has no results.
@@ -47,8 +48,8 @@ impl Failure {
     pub fn of_run(error: &RunError) -> Self {
         let kind = match error {
             RunError::Plugin(_) => "strategy_load",
+            RunError::NoData { .. } | RunError::Source(SourceError::NoSession { .. }) => "no_data",
             RunError::Source(_) => "source",
-            RunError::NoData { .. } => "no_data",
             RunError::Output(_) => "output",
             RunError::Panic(_) => "panic",
             RunError::Signal(_) => "signal",

@@ -17,6 +17,8 @@ mod resume;
 pub mod schema;
 mod screen;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod word;
 

@@ -180,25 +180,33 @@ pub struct Pass {
     pub lanes: usize,
 }
 
-/// Packs members into passes of one market each: as many lanes as are allowed, and no more than an even share of the
-/// threads, so that none idles while another has all the work.
+/// Packs members into passes of one market each: as many lanes as are allowed, no more than an even share of the threads,
+/// so that none idles while another has all the work, and a market's passes of one size.
 pub fn pack(plan: &Plan, members: &[usize], lanes_per_pass: usize, threads: usize) -> Vec<Pass> {
-    let lanes_of = |member: usize| plan.members[member].as_ref().map_or(0, |planned| planned.lanes);
-    let total: usize = members.iter().map(|&member| lanes_of(member)).sum();
-    let room = lanes_per_pass.min(total.div_ceil(threads.max(1))).max(1);
-    let mut open: BTreeMap<usize, Pass> = BTreeMap::new();
-    let mut passes = Vec::new();
+    let mut markets: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for &member in members {
-        let Ok(planned) = &plan.members[member] else { continue };
-        let pass =
-            open.entry(planned.market).or_insert_with(|| Pass { members: Vec::new(), lanes: 0 });
-        if pass.lanes > 0 && pass.lanes + planned.lanes > room {
-            passes.push(std::mem::replace(pass, Pass { members: Vec::new(), lanes: 0 }));
+        if let Ok(planned) = &plan.members[member] {
+            markets.entry(planned.market).or_default().push((member, planned.lanes));
         }
-        pass.members.push(member);
-        pass.lanes += planned.lanes;
     }
-    passes.extend(open.into_values());
+    let lanes_of =
+        |members: &[(usize, usize)]| members.iter().map(|(_, lanes)| lanes).sum::<usize>();
+    let total: usize = markets.values().map(|members| lanes_of(members)).sum();
+    let room = lanes_per_pass.min(total.div_ceil(threads.max(1))).max(1);
+    let mut passes = Vec::new();
+    for members in markets.values() {
+        let lanes = lanes_of(members);
+        let even = lanes.div_ceil(lanes.div_ceil(room).max(1));
+        let mut pass = Pass { members: Vec::new(), lanes: 0 };
+        for &(member, lanes) in members {
+            if pass.lanes > 0 && pass.lanes + lanes > even {
+                passes.push(std::mem::replace(&mut pass, Pass { members: Vec::new(), lanes: 0 }));
+            }
+            pass.members.push(member);
+            pass.lanes += lanes;
+        }
+        passes.push(pass);
+    }
     passes
 }
 
@@ -237,6 +245,7 @@ mod tests {
         assert_eq!(packed(&seven, 64, 1), [vec![0, 1, 2, 3, 4, 5, 6]]);
         assert_eq!(packed(&seven, 64, 2), [vec![0, 1, 2, 3], vec![4, 5, 6]]);
         assert_eq!(packed(&seven, 3, 1), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        assert_eq!(packed(&seven, 5, 1), [vec![0, 1, 2, 3], vec![4, 5, 6]]);
         let mixed = plan(&[(0, 1), (1, 1), (0, 1), (1, 1), (0, 1)]);
         assert_eq!(packed(&mixed, 2, 1), [vec![0, 2], vec![4], vec![1, 3]]);
         // A member's own lanes stay together, however many.

@@ -8,7 +8,7 @@ use super::draw::{self, Law, Span};
 use super::word::word;
 use crate::config::fault::{Faults, SECRET_KEYS, SourceText};
 use crate::config::reader::{Collector, Cursor, Map, tagged};
-use crate::config::tree::{self, Value};
+use crate::config::tree;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -225,11 +225,9 @@ type Changes = Vec<(String, String)>;
 
 /// Every combination of the values, the last key fastest.
 fn read_grid(at: &Cursor<'_>) -> Option<Vec<Changes>> {
-    let mut axes: Vec<(String, Vec<String>)> = Vec::new();
-    for (key, value) in read_keys(at)? {
-        let words = value.list_some()?.iter().map(|item| word(item.node)).collect();
-        axes.push((key, words));
-    }
+    let axes = read_keys(at, |value| {
+        Some(value.list_some()?.iter().map(|item| word(item.node)).collect::<Vec<_>>())
+    })?;
     let count = axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.1.len()));
     if !count.is_some_and(|count| count <= MEMBERS_MAX) {
         at.fault(too_many(), "draw a `random` part of it");
@@ -257,10 +255,7 @@ fn read_list(at: &Cursor<'_>) -> Option<Vec<Changes>> {
         at.fault(too_many(), "");
         return None;
     }
-    let read = |item: &Cursor<'_>| {
-        let keys = read_keys(item)?;
-        Some(keys.into_iter().map(|(key, value)| (key, word(value.node))).collect())
-    };
+    let read = |item: &Cursor<'_>| read_keys(item, |value| Some(word(value.node)));
     let members: Vec<Option<Changes>> = items.iter().map(read).collect();
     members.into_iter().collect()
 }
@@ -272,11 +267,7 @@ fn too_many() -> String {
 fn read_random(at: &Cursor<'_>, seed: u64) -> Option<Vec<Changes>> {
     let map = at.map()?;
     let count = map.need("count").and_then(|at| at.count(1..=MEMBERS_MAX as i64));
-    let keys = map.need("keys").and_then(|at| {
-        let laws = read_keys(&at)?.into_iter().map(|(key, at)| Some((key, read_law(&at)?)));
-        let laws: Vec<Option<(String, Law)>> = laws.collect();
-        laws.into_iter().collect::<Option<Vec<_>>>()
-    });
+    let keys = map.need("keys").and_then(|at| read_keys(&at, read_law));
     map.finish();
     let (count, keys) = (count?, keys?);
     let draw = |member: u64| {
@@ -331,24 +322,28 @@ fn two<'a>(at: &Cursor<'a>) -> Option<[Cursor<'a>; 2]> {
     found
 }
 
-/// The entries of a map from key paths of the base to something.
-fn read_keys<'a>(at: &Cursor<'a>) -> Option<Vec<(String, Cursor<'a>)>> {
+/// A map from key paths of the base to something.
+fn read_keys<T>(
+    at: &Cursor<'_>,
+    read: impl Fn(&Cursor<'_>) -> Option<T>,
+) -> Option<Vec<(String, T)>> {
     let map = at.map()?;
     let mut keys = Vec::new();
-    let mut is_whole = true;
     for (entry, value) in map.entries() {
         let fault = key_fault(&entry.key);
+        let is_key = fault.is_none();
         if let Some((message, help)) = fault {
             at.collector().note(entry.place, &value.path, message, help);
-            is_whole = false;
         }
-        keys.push((entry.key.clone(), value));
+        // The value's own faults are told even when its key has one.
+        let value = read(&value);
+        keys.push(value.filter(|_| is_key).map(|value| (entry.key.clone(), value)));
     }
-    if keys.is_empty() && matches!(at.node.value, Value::Map(_)) && !at.path.contains("list[") {
+    if keys.is_empty() && !at.path.contains("list[") {
         at.fault("names no key", "such as { \"strategies.0.params.qty\": ... }");
         return None;
     }
-    is_whole.then_some(keys)
+    keys.into_iter().collect()
 }
 
 /// Why a key cannot be one of a member.

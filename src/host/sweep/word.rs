@@ -8,7 +8,7 @@ use crate::config::tree::{Node, Value};
 /// The value as one line of YAML.
 pub fn word(node: &Node) -> String {
     match &node.value {
-        Value::Scalar { text, quoted: false } => text.clone(),
+        Value::Scalar { text, quoted: false } if !text.contains('\n') => text.clone(),
         _ => inside(node),
     }
 }
@@ -18,7 +18,8 @@ fn inside(node: &Node) -> String {
     match &node.value {
         Value::Null => "null".into(),
         Value::Scalar { text, quoted } => {
-            let is_plain = !quoted && !text.contains([',', '[', ']', '{', '}', '#', '"', '\'']);
+            let is_plain =
+                !quoted && !text.contains([',', '[', ']', '{', '}', '#', '"', '\'', '\n']);
             if is_plain && !text.contains(": ") { text.clone() } else { quote(text) }
         }
         Value::List(items) => {
@@ -74,7 +75,6 @@ mod tests {
             "[1, \"2\", {share: 0.3}]",
             "{ power3: 5, deep: [[\"0\", 0.01], [50, 0.05]], at: \"08:45\", 2026-04-08T09:00:00+08:00: x }",
             "{ join: in_doubt, note: \"a: b, c\" }",
-            "|\n  two\n  lines\n",
         ] {
             let tree = parse(text, 0).unwrap();
             let again = word(&tree);
@@ -82,5 +82,6 @@ mod tests {
             assert!(!again.contains('\n'), "{again}");
         }
         assert_eq!(word(&parse("{ share: 0.30 }", 0).unwrap()), "{\"share\": 0.30}");
+        assert_eq!(word(&parse("|\n  two\n  lines\n", 0).unwrap()), "\"two\\nlines\\n\"");
     }
 }
