@@ -90,7 +90,7 @@ pub fn work<T: Send>(
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-            if let Err(error) = builder.spawn_scoped(scope, &hand) {
+            if let Err(error) = builder.spawn_scoped(scope, hand) {
                 crew.lock().is_stopped = true;
                 crew.bell.notify_all();
                 return Err(error);

@@ -1,13 +1,14 @@
-//! How far a Sharpe ratio may be luck: probabilistic and deflated Sharpe ratios (Bailey, Lopez de Prado: "The Sharpe ratio
-//! efficient frontier", 2012; "The deflated Sharpe ratio", 2014).
+//! How far a Sharpe ratio may be luck: probabilistic and deflated Sharpe ratios (Bailey, Lopez de Prado: "The Sharpe
+//! ratio efficient frontier", 2012; "The deflated Sharpe ratio", 2014).
 //!
-//! PSR(SR*) = Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2)), with SR the ratio of one period, mean over
-//! standard deviation (ddof 1), n periods, and g3, g4 the biased skewness and (non-excess) kurtosis. DSR is PSR at
-//! SR* = sqrt(V) [(1 - g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e))], the Sharpe ratio to be expected of the best of N trials
-//! that are worth nothing: V is the variance (ddof 1) of the trials' ratios, g the Euler-Mascheroni constant.
+//! PSR(SR*) = Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1)/4 SR^2)), with SR the ratio of one period, mean
+//! over standard deviation (ddof 1), n periods, and g3, g4 the biased skewness and (non-excess) kurtosis. DSR is PSR
+//! at SR* = sqrt(V) [(1 - g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e))], the Sharpe ratio to be expected of the best of
+//! N trials that are worth nothing: V is the variance (ddof 1) of the trials' ratios, g the Euler-Mascheroni
+//! constant.
 //!
-//! Invariants: what cannot be had is a reason, never NaN or infinity; transcendental functions are `libm`'s, alike on every
-//! machine. Cost: microseconds.
+//! Invariants: what cannot be had is a reason, never NaN or infinity; transcendental functions are `libm`'s, alike on
+//! every machine. Cost: microseconds.
 
 /// The Euler-Mascheroni constant.
 const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
@@ -71,8 +72,8 @@ impl Moments {
     }
 }
 
-/// The Sharpe ratio of one period to be expected of the best of so many trials that are worth nothing, whose ratios vary
-/// by `variance`. The number need not be whole.
+/// The Sharpe ratio of one period to be expected of the best of so many trials that are worth nothing, whose ratios
+/// vary by `variance`. The number need not be whole.
 ///
 /// # Errors
 /// Why there is none.

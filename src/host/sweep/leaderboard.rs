@@ -1,23 +1,22 @@
 //! Members side by side, best first, and how far the best may be luck.
 //!
-//! Invariants: made of the members' `summary.json` alone, so that it is a function of (sweep, data, build): threads, packing,
-//! order and resume cannot show. A row is one lane of one member, and so is a trial; rows of one run id and lane are one
-//! trial. A trial without a Sharpe ratio counts in N, not in V. Ranked by Sharpe ratio, those without behind and by profit;
-//! equals in the order of the members.
+//! Invariants: made of the members' `summary.json` alone, so that it is a function of (sweep, data, build): threads,
+//! packing, order and resume cannot show. A row is one lane of one member. A trial is a lane too, but lanes that are
+//! equal in rows, instruments, config and code are one trial, since they are one run. A trial without a Sharpe ratio
+//! counts in N, not in V. Ranked by Sharpe ratio, those without behind and by profit; equals in the order of the
+//! members.
 
 use super::deflated::{self, Moments};
 use super::failure::Failure;
 use super::spec::{Member, SweepSpec};
-use crate::config::effective::sorted;
-use crate::config::scalar::{decimal, decimal_text};
+use crate::config::scalar::decimal;
 use crate::output::OutputError;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Version of the document.
-pub const VERSION: u32 = 1;
 /// A deflated Sharpe ratio above this is significant at 95 %.
 const SIGNIFICANT: f64 = 0.95;
 
@@ -31,6 +30,10 @@ pub struct Row {
     pub member: usize,
     /// Lane.
     pub lane: String,
+    /// What makes it a trial of its own.
+    pub trial: [u8; 32],
+    /// The member that is the same trial and comes first, if it is not this one.
+    pub same_as: Option<usize>,
     /// Run id.
     pub run_id: String,
     /// Order digest.
@@ -111,11 +114,21 @@ fn read(member: usize, path: &Path) -> Result<Vec<Row>, OutputError> {
     };
     let summary: Value = serde_json::from_str(&text).map_err(|_| broken())?;
     let lanes = summary["lanes"].as_array().ok_or_else(broken)?;
-    let row = |lane| row(member, &summary, lane).ok_or_else(broken);
-    lanes.iter().map(row).collect()
+    let row = |(index, lane)| row(member, &summary, index, lane).ok_or_else(broken);
+    lanes.iter().enumerate().map(row).collect()
 }
 
-fn row(member: usize, summary: &Value, lane: &Value) -> Option<Row> {
+/// What a lane's run depends on, its name apart, as one word.
+fn trial(summary: &Value, index: usize, lane: &Value) -> Option<[u8; 32]> {
+    let config = &summary["config"];
+    let mut own = config["lanes"].get(index)?.clone();
+    own.as_object_mut()?.remove("name");
+    let parts =
+        [&summary["data_hash"], &config["data"], &config["instruments"], &own, &lane["strategies"]];
+    Some(blake3::hash(json!(parts).to_string().as_bytes()).into())
+}
+
+fn row(member: usize, summary: &Value, index: usize, lane: &Value) -> Option<Row> {
     let money = |at: &Value| decimal(at.as_str()?, 6).ok();
     let mut days = Vec::new();
     let mut daily = Vec::new();
@@ -127,6 +140,8 @@ fn row(member: usize, summary: &Value, lane: &Value) -> Option<Row> {
     Some(Row {
         member,
         lane: lane["name"].as_str()?.into(),
+        trial: trial(summary, index, lane)?,
+        same_as: None,
         run_id: summary["run_id"].as_str()?.into(),
         digest: lane["order_digest"].as_str()?.into(),
         days,
@@ -146,9 +161,14 @@ fn row(member: usize, summary: &Value, lane: &Value) -> Option<Row> {
 
 fn rank(spec: &SweepSpec, mut rows: Vec<Row>, failed: Vec<(usize, Failure)>) -> Board<'_> {
     // In the order of the members here, so that sums do not depend on ranks.
-    let mut seen = BTreeSet::new();
-    let trials: Vec<&Row> =
-        rows.iter().filter(|row| seen.insert((&row.run_id, &row.lane))).collect();
+    let mut first: BTreeMap<[u8; 32], usize> = BTreeMap::new();
+    for row in &mut rows {
+        match first.entry(row.trial) {
+            Entry::Vacant(free) => drop(free.insert(row.member)),
+            Entry::Occupied(known) => row.same_as = Some(*known.get()),
+        }
+    }
+    let trials: Vec<&Row> = rows.iter().filter(|row| row.same_as.is_none()).collect();
     let ratios: Vec<f64> = trials.iter().filter_map(|r| Some(r.moments.ok()?.sharpe)).collect();
     let count = trials.len();
     let variance = deflated::variance(&ratios);
@@ -248,176 +268,10 @@ impl Board<'_> {
         )
     }
 
-    /// The document.
-    pub fn document(&self) -> Value {
-        let rows: Vec<Value> =
-            self.rows.iter().enumerate().map(|(index, row)| self.row(index + 1, row)).collect();
-        let failed = |(member, failure): &(usize, Failure)| {
-            json!({
-                "member": self.name(*member),
-                "changes": self.changes(*member),
-                "kind": failure.kind,
-                "text": failure.text,
-                "exit_code": failure.exit_code,
-            })
-        };
-        let best = self.rows.first().map(|best| {
-            json!({
-                "member": self.name(best.member),
-                "lane": best.lane,
-                "deflated_sharpe": figure(best.deflated),
-                "deflated_sharpe_of_independent": figure(self.deflated_independent),
-                "is_significant_95": self.is_significant(),
-                "text": self.verdict(),
-            })
-        });
-        let done: BTreeSet<usize> = self.rows.iter().map(|row| row.member).collect();
-        sorted(&json!({
-            "format": "btcore-leaderboard",
-            "version": VERSION,
-            "name": self.spec.name,
-            "periods_per_year": self.spec.periods_per_year,
-            "members": {
-                "total": self.spec.members.len(),
-                "done": done.len(),
-                "failed": self.failed.len(),
-            },
-            "trials": {
-                "count": self.trials,
-                "with_sharpe": self.trials_with_sharpe,
-                "sharpe_daily_variance": figure(self.variance),
-                "sharpe_daily_expected_best": figure(self.expected_best),
-                "mean_correlation": figure(self.correlation),
-                "independent": figure(self.independent),
-            },
-            "best": best,
-            "rows": rows,
-            "failed": self.failed.iter().map(failed).collect::<Vec<_>>(),
-        }))
-    }
-
-    fn changes(&self, member: usize) -> Value {
-        let changes = self.spec.members[member].changes.iter();
-        Value::Object(
-            changes.map(|(key, value)| (key.clone(), json!(value))).collect::<Map<_, _>>(),
-        )
-    }
-
-    fn row(&self, rank: usize, row: &Row) -> Value {
-        let sharpe = row.moments.map(|moments| moments.sharpe);
-        let share = |amount: i64| amount as f64 / row.capital as f64;
-        json!({
-            "rank": rank,
-            "member": self.name(row.member),
-            "lane": row.lane,
-            "changes": self.changes(row.member),
-            "run_id": row.run_id,
-            "order_digest": row.digest,
-            "trading_days": row.days.len(),
-            "capital": money(row.capital),
-            "pnl": money(row.pnl),
-            "fees": money(row.fees),
-            "turnover": money(row.turnover),
-            "turnover_of_capital": share(row.turnover),
-            "drawdown_max": money(row.drawdown),
-            "drawdown_of_capital": share(row.drawdown),
-            "orders": row.orders,
-            "fills": row.fills,
-            "sharpe": figure(sharpe.map(|sharpe| self.annual(sharpe))),
-            "sharpe_daily": figure(sharpe),
-            "skewness": figure(row.moments.map(|moments| moments.skewness)),
-            "kurtosis": figure(row.moments.map(|moments| moments.kurtosis)),
-            "probabilistic_sharpe": figure(row.probabilistic),
-            "deflated_sharpe": figure(row.deflated),
-        })
-    }
-
-    /// The rows for a spreadsheet; what a member changes is under `set.KEY`. Failed members come last.
-    pub fn csv(&self) -> String {
-        let keys = self.keys();
-        let mut columns: Vec<String> = ["rank", "member", "lane"].map(String::from).to_vec();
-        columns.extend(keys.iter().map(|key| format!("set.{key}")));
-        columns.extend(CSV_FIGURES.iter().map(|(name, _)| (*name).to_owned()));
-        columns.push("failure".into());
-        let mut text = line(&columns);
-        let values = |member: usize| {
-            let changes = &self.spec.members[member].changes;
-            let value = |key: &&str| {
-                let found = changes.iter().find(|(known, _)| known == key);
-                found.map_or(String::new(), |(_, value)| value.clone())
-            };
-            keys.iter().map(value).collect::<Vec<_>>()
-        };
-        for (index, row) in self.rows.iter().enumerate() {
-            let mut cells =
-                vec![(index + 1).to_string(), self.name(row.member).into(), row.lane.clone()];
-            cells.extend(values(row.member));
-            cells.extend(CSV_FIGURES.iter().map(|(_, read)| read(self, row)));
-            cells.push(String::new());
-            text.push_str(&line(&cells));
-        }
-        for (member, failure) in &self.failed {
-            let mut cells = vec![String::new(), self.name(*member).into(), String::new()];
-            cells.extend(values(*member));
-            cells.extend(CSV_FIGURES.iter().map(|_| String::new()));
-            cells.push(format!("{}: {}", failure.kind, failure.text));
-            text.push_str(&line(&cells));
-        }
-        text
-    }
-
     /// Every key that a member changes, in the order of the sweep file.
     pub fn keys(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
         let keys = self.spec.members.iter().flat_map(|member| &member.changes);
         keys.map(|(key, _)| key.as_str()).filter(|key| seen.insert(*key)).collect()
-    }
-}
-
-/// A column of the spreadsheet and how to read it off a row.
-type Column = (&'static str, fn(&Board<'_>, &Row) -> String);
-
-const CSV_FIGURES: [Column; 16] = [
-    ("pnl", |_, row| money(row.pnl)),
-    ("fees", |_, row| money(row.fees)),
-    ("capital", |_, row| money(row.capital)),
-    ("turnover", |_, row| money(row.turnover)),
-    ("drawdown_max", |_, row| money(row.drawdown)),
-    ("orders", |_, row| row.orders.to_string()),
-    ("fills", |_, row| row.fills.to_string()),
-    ("trading_days", |_, row| row.days.len().to_string()),
-    ("sharpe", |board, row| plain(row.moments.map(|moments| board.annual(moments.sharpe)))),
-    ("sharpe_daily", |_, row| plain(row.moments.map(|moments| moments.sharpe))),
-    ("skewness", |_, row| plain(row.moments.map(|moments| moments.skewness))),
-    ("kurtosis", |_, row| plain(row.moments.map(|moments| moments.kurtosis))),
-    ("probabilistic_sharpe", |_, row| plain(row.probabilistic)),
-    ("deflated_sharpe", |_, row| plain(row.deflated)),
-    ("run_id", |_, row| row.run_id.clone()),
-    ("order_digest", |_, row| row.digest.clone()),
-];
-
-fn plain(figure: Figure) -> String {
-    figure.map_or_else(|_| String::new(), |value| json!(value).to_string())
-}
-
-fn line(cells: &[String]) -> String {
-    let cell = |cell: &String| {
-        if cell.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell.clone()
-        }
-    };
-    format!("{}\n", cells.iter().map(cell).collect::<Vec<_>>().join(","))
-}
-
-fn money(value: i64) -> String {
-    decimal_text(i128::from(value), 6)
-}
-
-fn figure(figure: Figure) -> Value {
-    match figure {
-        Ok(value) => json!({ "value": value }),
-        Err(reason) => json!({ "value": null, "reason": reason }),
     }
 }

@@ -1,10 +1,10 @@
-//! A sweep: many variants of one config, those over one market in shared passes, and a leaderboard that says how far the
-//! best of them may be luck.
+//! A sweep: many variants of one config, those over one market in shared passes, and a leaderboard that says how far
+//! the best of them may be luck.
 //!
-//! Invariants: a member's results are those of `run` with its config alone; the leaderboard is a function of (sweep, data,
-//! build). Threads, packing, the order of members and the point where a sweep went on show nowhere but in
-//! `invocation.json`. A member that fails takes nobody along. A directory `members/NNNN` is a member's whole results, so a
-//! sweep that died goes on where it stood. Cost: decoding once for each pass, memory by lanes in passes at work.
+//! Invariants: a member's results are those of `run` with its config alone; the leaderboard is a function of (sweep,
+//! data, build). Threads, packing, the order of members and the point where a sweep went on show nowhere but in
+//! `invocation.json`. A member that fails takes nobody along. A directory `members/NNNN` is a member's whole results,
+//! so a sweep that died goes on where it stood. Cost: decoding once for each pass, memory by lanes in passes at work.
 
 mod crew;
 mod deflated;
@@ -12,10 +12,13 @@ mod draw;
 mod failure;
 mod leaderboard;
 mod pass;
+mod place;
 mod plan;
 mod resume;
 pub mod schema;
 mod screen;
+mod sheet;
+mod sink;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -28,7 +31,6 @@ pub use screen::{listing, render};
 pub use spec::{LoadOptions, Member, Outputs, SweepSpec, load};
 
 use crate::config::effective::sorted;
-use crate::output::OutputError;
 use crate::output::invocation;
 use crate::progress::Mode;
 use crate::provenance::hex;
@@ -36,16 +38,12 @@ use pass::Start;
 use plan::{Ground, Plan};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use uuid::Uuid;
 use watch::Watch;
-
-/// Names of the files that say what the members came to.
-pub const LEADERBOARD_FILES: [&str; 2] = ["leaderboard.json", "leaderboard.csv"];
 
 /// How to run.
 pub struct Options {
@@ -158,10 +156,10 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         return Err(SweepError::NoMember { told: told(spec, &invalid), exit_code });
     }
     eprint!("{}", told(spec, &invalid));
-    let _lock = take(&spec.dir)?;
+    let _lock = place::take(&spec.dir)?;
     let mut done = if options.force { BTreeMap::new() } else { find_done(&ground, &plan) };
     let skipped = done.len();
-    prepare(spec)?;
+    place::prepare(spec)?;
     let start = Start {
         ground: &ground,
         plan: &plan,
@@ -174,10 +172,10 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
     let (mut rows, mut lane_rows) = (0, 0);
     let mut pending = to_run(&plan, &done);
     if !pending.is_empty() {
-        withdraw(&spec.dir)?;
+        place::withdraw(&spec.dir)?;
     }
     if spec.outputs == Outputs::Full {
-        raise_open_files();
+        place::raise_open_files();
     }
     while !pending.is_empty() {
         let ended = work(&start, threads, options.progress, &pending, &done, &failed)?;
@@ -193,7 +191,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
             pending.iter().for_each(|member| drop(done.remove(member)));
         }
     }
-    strangers(&ground, failed.keys().copied());
+    place::strangers(&ground, failed.keys().copied());
     let all: Vec<usize> = done.keys().copied().collect();
     let board =
         leaderboard::board(spec, &all, failed.into_iter().collect(), &|member| ground.dir(member))?;
@@ -208,10 +206,14 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         strategy: options.strategy.clone(),
         board,
     };
-    write_whole(&spec.dir, "sweep.yaml", &spec.text)?;
-    write_whole(&spec.dir, "invocation.json", &about(&start, &finished))?;
-    write_whole(&spec.dir, LEADERBOARD_FILES[1], &finished.board.csv())?;
-    write_whole(&spec.dir, LEADERBOARD_FILES[0], &format!("{:#}\n", finished.board.document()))?;
+    place::write_whole(&spec.dir, "sweep.yaml", &spec.text)?;
+    place::write_whole(&spec.dir, "invocation.json", &about(&start, &finished))?;
+    place::write_whole(&spec.dir, place::LEADERBOARD_FILES[1], &finished.board.csv())?;
+    place::write_whole(
+        &spec.dir,
+        place::LEADERBOARD_FILES[0],
+        &format!("{:#}\n", finished.board.document()),
+    )?;
     Ok(finished)
 }
 
@@ -339,102 +341,6 @@ fn saying(failure: &Failure, names: &[&str]) -> String {
         "" => format!("error: {who}: {}: {}\n", failure.kind, failure.text),
         detail => format!("{detail}\nerror: {who}: {} is not valid\n", failure.kind),
     }
-}
-
-/// Takes the sweep's directory for this process.
-fn take(dir: &Path) -> Result<File, OutputError> {
-    let taken = |why| OutputError::Taken { path: dir.into(), why };
-    let io = |error| OutputError::io(dir, error);
-    if dir.exists() && !dir.is_dir() {
-        return Err(taken("is a file, not a directory"));
-    }
-    let is_sweep = |dir: &Path| dir.join("members").is_dir() || dir.join(".lock").is_file();
-    if dir.is_dir() && !is_sweep(dir) && fs::read_dir(dir).map_err(io)?.next().is_some() {
-        return Err(taken("holds something else than a sweep; --out names another place"));
-    }
-    fs::create_dir_all(dir).map_err(io)?;
-    let lock = File::create(dir.join(".lock")).map_err(io)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(taken("is in use by another sweep")),
-        Err(TryLockError::Error(error)) => Err(io(error)),
-    }
-}
-
-/// Makes the members' directory and clears what a start that died has left beside them.
-fn prepare(spec: &SweepSpec) -> Result<(), OutputError> {
-    let dir = spec.dir.join("members");
-    let io = |error| OutputError::io(&dir, error);
-    fs::create_dir_all(&dir).map_err(io)?;
-    for entry in fs::read_dir(&dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && (name.ends_with(".partial") || name.ends_with(".old")) {
-            fs::remove_dir_all(entry.path()).map_err(io)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes the leaderboard away before members change under it.
-fn withdraw(dir: &Path) -> Result<(), OutputError> {
-    for name in LEADERBOARD_FILES {
-        let path = dir.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(OutputError::io(&path, error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Says what in the members' directory is not of this leaderboard.
-fn strangers(ground: &Ground<'_>, failed: impl Iterator<Item = usize>) {
-    let spec = ground.spec;
-    let failed: BTreeSet<&str> = failed.map(|member| spec.members[member].name.as_str()).collect();
-    let own: BTreeSet<&str> = spec.members.iter().map(|member| member.name.as_str()).collect();
-    let dir = spec.dir.join("members");
-    let Ok(entries) = fs::read_dir(&dir) else { return };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let is_stranger = |name: &String| {
-        let name = name.as_str();
-        !name.starts_with('.') && (!own.contains(name) || failed.contains(name))
-    };
-    let mut strange: Vec<String> = names.filter(is_stranger).collect();
-    strange.sort();
-    if let (Some(first), Some(last)) = (strange.first(), strange.last()) {
-        eprintln!(
-            "warning: {}: {} of an earlier sweep, {first} to {last}; the leaderboard leaves them out",
-            dir.display(),
-            strange.len()
-        );
-    }
-}
-
-/// With full outputs each lane at work holds four files open: takes as many as the system allows.
-fn raise_open_files() {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: both calls are given a valid structure. Where they fail, the limit stays, and a file that cannot be opened
-    // is an error of its own.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-        }
-    }
-}
-
-/// Writes a file under its name only when it is whole.
-fn write_whole(dir: &Path, name: &str, text: &str) -> Result<(), OutputError> {
-    let (path, temp) = (dir.join(name), dir.join(format!(".{name}.partial")));
-    let write = || {
-        fs::write(&temp, text)?;
-        File::open(&temp)?.sync_all()?;
-        fs::rename(&temp, &path)
-    };
-    write().map_err(|error| OutputError::io(&path, error))
 }
 
 /// `invocation.json`: when, how fast, with how many threads.

@@ -8,13 +8,13 @@
 
 use super::failure::{Failure, SweepError};
 use super::plan::{Ground, Pass, Plan, halve, pass_of};
-use super::spec::{Member, Outputs};
+use super::sink::{self, LaneSink};
+use super::spec::Member;
 use crate::config::Config;
 use crate::config::origin;
 use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
 use crate::output::result::RunResult;
-use crate::output::tables::{LaneTables, Names};
 use crate::output::{OutputError, clickhouse, summary, tables};
 use crate::plugin::Code;
 use crate::progress::{GAUGE_PARTS, Gauge, Progress};
@@ -22,8 +22,7 @@ use crate::provenance::hex;
 use crate::run::{self, RunError, Written};
 use crate::source::{self, RowSource};
 use btcore::engine::{Replay, StrategySlot};
-use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::{QueueRow, Status};
+use btcore::wire::Status;
 use btcore_ffi::CStrategy;
 use serde_json::{Map, Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,9 +30,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use uuid::Uuid;
-
-/// Lines of a member's strategies that are shown at most.
-const TALK_MAX: usize = 20;
 
 /// What a pass came to.
 #[derive(Debug, Default)]
@@ -170,7 +166,7 @@ fn replay(start: &Start<'_>, pass: &Pass, outcome: &mut Outcome) -> Result<(), T
     let instruments = first.config.instruments.iter().map(|spec| spec.instrument.clone()).collect();
     let mut sinks = Vec::with_capacity(lanes.len());
     for seat in &seats {
-        open_sinks(start.ground.spec.outputs, seat, &mut sinks)?;
+        sink::open(start.ground.spec.outputs, &seat.config, &seat.staging, &mut sinks)?;
     }
     let lane_count = lanes.len() as u64;
     let mut replay = Replay::new(instruments, feed, sources.len(), lanes)
@@ -352,93 +348,4 @@ fn publish(
     }
     staging.publish(start.attempt)?;
     Ok(hex(&result.data_hash))
-}
-
-/// Where a lane's rows go: its days are kept, its tables written if they are wanted.
-struct LaneSink {
-    tables: Option<LaneTables>,
-    days: Vec<DayRow>,
-    about: String,
-    strategies: Vec<String>,
-    talk: Vec<String>,
-    unsaid: u64,
-}
-
-fn open_sinks(outputs: Outputs, seat: &Seat, sinks: &mut Vec<LaneSink>) -> Result<(), OutputError> {
-    let instruments = seat.config.instruments.iter();
-    let symbols = Arc::new(instruments.map(|i| i.instrument.symbol.clone()).collect::<Vec<_>>());
-    let dir = seat.staging.path();
-    let target = seat.staging.target().file_name().unwrap_or_default().to_string_lossy();
-    for (index, lane) in seat.config.lanes.iter().enumerate() {
-        let strategies: Vec<String> = lane.strategies.iter().map(|s| s.name.clone()).collect();
-        let names = Names {
-            lane: lane.config.name.clone(),
-            strategies: strategies.clone(),
-            symbols: symbols.clone(),
-        };
-        let tables = match outputs {
-            Outputs::Full => Some(LaneTables::open(dir, index, names)?),
-            Outputs::Summary => None,
-        };
-        let about = format!("lane '{}' of member {target}", lane.config.name);
-        let (days, talk) = (Vec::new(), Vec::new());
-        sinks.push(LaneSink { tables, days, about, strategies, talk, unsaid: 0 });
-    }
-    Ok(())
-}
-
-impl LaneSink {
-    /// Says what the strategies complained of.
-    fn tell(&self) {
-        self.talk.iter().for_each(|line| eprintln!("{line}"));
-        if self.unsaid > 0 {
-            eprintln!("warning: {} further lines of {} are not shown", self.unsaid, self.about);
-        }
-    }
-}
-
-impl Written for LaneSink {
-    fn check(&mut self) -> Result<(), OutputError> {
-        self.tables.as_mut().map_or(Ok(()), LaneTables::check)
-    }
-}
-
-impl Sink for LaneSink {
-    fn order(&mut self, row: &OrderRow) {
-        if let Some(tables) = &mut self.tables {
-            tables.order(row);
-        }
-    }
-    fn fill(&mut self, row: &FillRow) {
-        if let Some(tables) = &mut self.tables {
-            tables.fill(row);
-        }
-    }
-    fn queue(&mut self, row: &QueueRow) {
-        if let Some(tables) = &mut self.tables {
-            tables.queue(row);
-        }
-    }
-    fn series(&mut self, row: &SeriesRow) {
-        if let Some(tables) = &mut self.tables {
-            tables.series(row);
-        }
-    }
-    fn day(&mut self, row: &DayRow) {
-        self.days.push(*row);
-    }
-    fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) {
-        if level <= 1 {
-            let word = if level == 0 { "error" } else { "warning" };
-            let name = self.strategies.get(strategy as usize).map_or("?", String::as_str);
-            if self.talk.len() < TALK_MAX {
-                self.talk.push(format!("{word}: strategy '{name}' of {}: {text}", self.about));
-            } else {
-                self.unsaid += 1;
-            }
-        }
-        if let Some(tables) = &mut self.tables {
-            tables.log(ts_ns, strategy, level, text);
-        }
-    }
 }

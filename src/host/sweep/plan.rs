@@ -180,8 +180,8 @@ pub struct Pass {
     pub lanes: usize,
 }
 
-/// Packs members into passes of one market each: as many lanes as are allowed, no more than an even share of the threads,
-/// so that none idles while another has all the work, and a market's passes of one size.
+/// Packs members into passes of one market each: as many lanes as are allowed, no more than an even share of the
+/// threads, so that none idles while another has all the work, and a market's passes of one size.
 pub fn pack(plan: &Plan, members: &[usize], lanes_per_pass: usize, threads: usize) -> Vec<Pass> {
     let mut markets: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for &member in members {

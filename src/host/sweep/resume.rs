@@ -1,9 +1,9 @@
 //! Which members are done already.
 //!
-//! Invariants: a member is done when its directory is whole and its config, its strategies' code, this program's sources
-//! and its rows are those of now. Rows are known by the data hash, which only a run can find; until then a source key
-//! stands for them: path, length and time of change of each file, or a table's address. What a server holds under one
-//! address may change unseen; where a member of the same market runs again, its data hash tells.
+//! Invariants: a member is done when its directory is whole and its config, its strategies' code, this program's
+//! sources and its rows are those of now. Rows are known by the data hash, which only a run can find; until then a
+//! source key stands for them: path, length and time of change of each file, or a table's address. What a server
+//! holds under one address may change unseen; where a member of the same market runs again, its data hash tells.
 
 use super::plan::Planned;
 use super::spec::Outputs;

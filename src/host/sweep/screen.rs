@@ -8,6 +8,8 @@ use crate::output::table::{aligned, count, grouped, money};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+/// Letters of a value in the table.
+const VALUE_MAX: usize = 32;
 /// Failed members that are told one by one.
 const FAILED_MAX: usize = 10;
 
@@ -78,15 +80,22 @@ fn ranks(board: &Board<'_>) -> String {
         let changes = &spec.members[member].changes;
         changes.iter().find(|(known, _)| known == key).map_or("", |(_, value)| value.as_str())
     };
-    let all: BTreeSet<usize> = (0..spec.members.len()).collect();
+    // The base changes nothing, and would make every key vary.
+    let changed: Vec<usize> =
+        (0..spec.members.len()).filter(|&member| spec.members[member].name != "base").collect();
+    let who = if changed.len() < spec.members.len() {
+        "every member but the base"
+    } else {
+        "every member"
+    };
     let (mut varying, mut fixed) = (Vec::new(), Vec::new());
     for key in board.keys() {
-        let values: BTreeSet<&str> = all.iter().map(|&member| value(member, key)).collect();
+        let values: BTreeSet<&str> = changed.iter().map(|&member| value(member, key)).collect();
         if values.len() > 1 { varying.push(key) } else { fixed.push((key, value(0, key))) }
     }
     let mut text = String::new();
     for (key, value) in fixed {
-        let _ = writeln!(text, "every member: {key} = {value}");
+        let _ = writeln!(text, "{who}: {key} = {value}");
     }
     if !text.is_empty() {
         text.push('\n');
@@ -101,19 +110,28 @@ fn ranks(board: &Board<'_>) -> String {
         ["PnL", "Sharpe/year", "/day", "max drawdown", "fills", "turnover/capital", "PSR", "DSR"];
     head.extend(figures.map(String::from));
     let mut table = vec![head];
-    for (index, row) in board.rows.iter().take(spec.top).enumerate() {
+    let trials = board.rows.iter().enumerate().filter(|(_, row)| row.same_as.is_none());
+    for (index, row) in trials.take(spec.top) {
         let mut cells = vec![(index + 1).to_string(), board.name(row.member).to_owned()];
         if has_lanes {
             cells.push(row.lane.clone());
         }
-        cells.extend(varying.iter().map(|key| value(row.member, key).to_owned()));
+        cells.extend(varying.iter().map(|key| short(value(row.member, key))));
         cells.extend(numbers(board, row));
         table.push(cells);
     }
     text.push_str(&aligned(&table, false));
-    let left = board.rows.len().saturating_sub(spec.top);
+    let left = board.trials.saturating_sub(spec.top);
     if left > 0 {
         let _ = writeln!(text, "and {} more, see leaderboard.csv", count(left as u64));
+    }
+    let same = (board.rows.len() - board.trials) as u64;
+    if same > 0 {
+        let _ = writeln!(
+            text,
+            "{} more are the same run as one of these and no trials of their own",
+            count(same)
+        );
     }
     let reasons: BTreeSet<&str> = board.rows.iter().filter_map(|row| row.moments.err()).collect();
     for reason in reasons {
@@ -121,6 +139,16 @@ fn ranks(board: &Board<'_>) -> String {
         let _ = writeln!(text, "no Sharpe for {}: {reason}; ranked by PnL", count(rows as u64));
     }
     text
+}
+
+/// A value that fits a column; the whole of it is in the leaderboard's files.
+fn short(value: &str) -> String {
+    let mut letters = value.chars();
+    let start: String = letters.by_ref().take(VALUE_MAX - 1).collect();
+    match letters.as_str().chars().count() {
+        0 | 1 => value.to_owned(),
+        _ => format!("{start}…"),
+    }
 }
 
 fn numbers(board: &Board<'_>, row: &Row) -> [String; 8] {
@@ -194,11 +222,12 @@ fn trials(board: &Board<'_>) -> String {
 
 fn speed(finished: &Finished<'_>) -> String {
     let done = format!(
-        "{} run, {} were done, in {:.1} s on {} threads",
+        "{} run, {} were done, in {:.1} s on {} thread{}",
         count(finished.run as u64),
         count(finished.skipped as u64),
         finished.seconds,
-        finished.threads
+        finished.threads,
+        if finished.threads == 1 { "" } else { "s" }
     );
     if finished.run == 0 || finished.seconds <= 0.0 {
         return done;

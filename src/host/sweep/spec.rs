@@ -229,7 +229,7 @@ fn read_grid(at: &Cursor<'_>) -> Option<Vec<Changes>> {
         Some(value.list_some()?.iter().map(|item| word(item.node)).collect::<Vec<_>>())
     })?;
     let count = axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.1.len()));
-    if !count.is_some_and(|count| count <= MEMBERS_MAX) {
+    if count.is_none_or(|count| count > MEMBERS_MAX) {
         at.fault(too_many(), "draw a `random` part of it");
         return None;
     }

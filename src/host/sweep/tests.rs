@@ -1,5 +1,5 @@
-//! Holds the sweep file's reader to its word: every fault at once with its place, members in their order, the schema key
-//! for key.
+//! Holds the sweep file's reader to its word: every fault at once with its place, members in their order, the schema
+//! key for key.
 
 use super::schema;
 use super::spec::{LoadOptions, Outputs, SweepSpec, parse};
@@ -29,10 +29,10 @@ fn a_grid_is_every_combination_with_the_last_key_fastest() {
     let expected = [
         "0000: a.b=1 c=x",
         "0001: a.b=1 c=\"7\"",
-        "0002: a.b=1 c=[0, {\"d\": 1}]",
+        "0002: a.b=1 c=[0, {d: 1}]",
         "0003: a.b=2 c=x",
         "0004: a.b=2 c=\"7\"",
-        "0005: a.b=2 c=[0, {\"d\": 1}]",
+        "0005: a.b=2 c=[0, {d: 1}]",
     ];
     assert_eq!(found, expected);
 }

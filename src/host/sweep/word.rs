@@ -3,7 +3,7 @@
 //!
 //! Invariants: reading the word gives the value again, quotes included: `"7"` stays a text, `0.10` keeps its zero.
 
-use crate::config::tree::{Node, Value};
+use crate::config::tree::{Entry, Node, Value};
 
 /// The value as one line of YAML.
 pub fn word(node: &Node) -> String {
@@ -26,9 +26,15 @@ fn inside(node: &Node) -> String {
             format!("[{}]", items.iter().map(inside).collect::<Vec<_>>().join(", "))
         }
         Value::Map(entries) => {
-            let pair = |entry: &crate::config::tree::Entry| {
-                format!("{}: {}", quote(&entry.key), inside(&entry.node))
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let key = |key: &str| {
+                if !key.is_empty() && key.chars().all(is_plain) {
+                    key.to_owned()
+                } else {
+                    quote(key)
+                }
             };
+            let pair = |entry: &Entry| format!("{}: {}", key(&entry.key), inside(&entry.node));
             format!("{{{}}}", entries.iter().map(pair).collect::<Vec<_>>().join(", "))
         }
     }
@@ -81,7 +87,7 @@ mod tests {
             assert_eq!(bare(parse(&again, 0).unwrap()), bare(tree), "{text} became {again}");
             assert!(!again.contains('\n'), "{again}");
         }
-        assert_eq!(word(&parse("{ share: 0.30 }", 0).unwrap()), "{\"share\": 0.30}");
+        assert_eq!(word(&parse("{ share: 0.30 }", 0).unwrap()), "{share: 0.30}");
         assert_eq!(word(&parse("|\n  two\n  lines\n", 0).unwrap()), "\"two\\nlines\\n\"");
     }
 }

@@ -151,6 +151,7 @@ lanes_per_pass: 9",
     assert_eq!(members.len(), 8);
     let board = json(format!("{out}/leaderboard.json"));
     assert_eq!(board["trials"]["count"], 24, "each lane is a trial");
+    assert!(board["rows"].as_array().expect("rows").iter().all(|row| row["same_as"].is_null()));
     for member in &members {
         let dir = format!("{out}/members/{member}");
         let invocation = json(format!("{dir}/invocation.json"));
@@ -480,6 +481,42 @@ fn places_that_are_not_a_sweeps_are_left_alone() {
     let (code, _, talk) = sweep(&file, &out, &[]);
     assert_eq!(code, Some(2), "{talk}");
     assert!(talk.contains("in use by another sweep"), "{talk}");
+}
+
+/// One lane is varied and the other is not: what is equal is one run, whatever it is called.
+#[test]
+fn equal_lanes_are_one_trial() {
+    let scratch = Scratch::new("equal");
+    let demo = fs::read_to_string(root().join("configs/demo.yaml")).unwrap();
+    let (head, lane) = demo.split_once("capital:").expect("the demo has one lane");
+    let lane = format!("capital:{lane}").replace('\n', "\n    ");
+    let lanes = ["a", "b"].map(|name| format!("  - name: {name}\n    {lane}\n"));
+    let head = head.replace("to: 2026-04-08", "to: 2026-04-10");
+    let head = head.replace("close: \"13:45\"", "close: \"08:50\"");
+    scratch.write("base.yaml", &format!("{head}lanes:\n{}", lanes.concat()));
+    let file = scratch.write(
+        "sweep.yaml",
+        "version: 1\nbase: base.yaml\ninclude_base: true
+members: { grid: { lanes.b.latency.submit: [36ms, 5ms, 10ms] } }\n",
+    );
+    let (table, _) = done(&file, &scratch.at("out"), &[]);
+    println!("{table}");
+    let board = json(format!("{}/leaderboard.json", scratch.at("out")));
+    // Lane a is one trial however often; lane b of 0000 and of the base are equal to it.
+    assert_eq!(board["trials"]["count"], 3);
+    let rows = board["rows"].as_array().unwrap();
+    let same = |member: &str, lane: &str| {
+        let row = rows.iter().find(|row| row["member"] == member && row["lane"] == lane);
+        row.expect("a row")["same_as"].as_str().map(String::from)
+    };
+    assert_eq!(same("0000", "a"), None);
+    for (member, lane) in
+        [("0000", "b"), ("0001", "a"), ("0002", "a"), ("base", "a"), ("base", "b")]
+    {
+        assert_eq!(same(member, lane).as_deref(), Some("0000"), "{member} {lane}");
+    }
+    assert_eq!((same("0001", "b"), same("0002", "b")), (None, None));
+    assert!(table.contains("5 more are the same run"), "{table}");
 }
 
 #[test]
