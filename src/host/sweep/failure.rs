@@ -84,6 +84,14 @@ pub enum SweepError {
     /// Results cannot be written or read back.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The rows change while the sweep runs.
+    #[error(
+        "the data change while the sweep runs: {members} members are over other rows than the rest; run it again"
+    )]
+    Restless {
+        /// Members over other rows.
+        members: usize,
+    },
     /// A thread cannot be started.
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -108,6 +116,7 @@ impl SweepError {
             SweepError::NoMember { exit_code, .. } => *exit_code,
             SweepError::Output(OutputError::Taken { .. }) => 2,
             SweepError::Output(_) => 74,
+            SweepError::Restless { .. } => 5,
             SweepError::Thread(_) => 1,
             SweepError::Signal { number, .. } => 128 + number,
         }

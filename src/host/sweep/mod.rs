@@ -45,6 +45,9 @@ use std::time::Instant;
 use uuid::Uuid;
 use watch::Watch;
 
+/// How often members run again because their rows have changed meanwhile.
+const ROUNDS_MAX: usize = 3;
+
 /// How to run.
 pub struct Options {
     /// Run members that are done again.
@@ -171,6 +174,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
     let mut failed: BTreeMap<usize, Failure> = invalid.into_iter().collect();
     let (mut rows, mut lane_rows) = (0, 0);
     let mut pending = to_run(&plan, &done);
+    let mut rounds = 0;
     if !pending.is_empty() {
         place::withdraw(&spec.dir)?;
     }
@@ -179,11 +183,15 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
     }
     while !pending.is_empty() {
         let ended = work(&start, threads, options.progress, &pending, &done, &failed)?;
-        done.extend(ended.done);
+        done.extend(ended.done.iter().cloned());
         failed.extend(ended.failed);
         (rows, lane_rows) = (rows + ended.rows, lane_rows + ended.lane_rows);
-        pending = outdated(&plan, &done, &pending);
+        pending = outdated(&plan, &done, &ended.data);
         if !pending.is_empty() {
+            rounds += 1;
+            if rounds > ROUNDS_MAX {
+                return Err(SweepError::Restless { members: pending.len() });
+            }
             let count = pending.len();
             eprintln!(
                 "warning: the data have changed since {count} members were run; they run again"
@@ -241,7 +249,9 @@ fn to_run(plan: &Plan, done: &BTreeMap<usize, String>) -> Vec<usize> {
 /// What the passes of some members came to.
 #[derive(Default)]
 struct Ended {
-    done: BTreeMap<usize, String>,
+    done: Vec<(usize, String)>,
+    /// Hash of the rows that each market's last pass found.
+    data: BTreeMap<usize, String>,
     failed: BTreeMap<usize, Failure>,
     rows: u64,
     lane_rows: u64,
@@ -271,6 +281,11 @@ fn work(
             let mut ended = lock();
             ended.rows += outcome.rows;
             ended.lane_rows += outcome.rows * outcome.lanes;
+            for (member, hash) in &outcome.done {
+                if let Ok(planned) = &start.plan.members[*member] {
+                    ended.data.insert(planned.market, hash.clone());
+                }
+            }
             ended.done.extend(outcome.done);
             ended.news.extend(outcome.failed.iter().cloned());
             ended.failed.extend(outcome.failed);
@@ -307,13 +322,15 @@ fn work(
     }
 }
 
-/// Members that were done before over other rows than those that have just been run.
-fn outdated(plan: &Plan, done: &BTreeMap<usize, String>, ran: &[usize]) -> Vec<usize> {
-    let market = |member: usize| plan.members[member].as_ref().map(|planned| planned.market).ok();
-    let now: BTreeMap<Option<usize>, &String> =
-        ran.iter().filter_map(|&member| Some((market(member), done.get(&member)?))).collect();
+/// Members whose rows are not those that the last pass over their market found.
+fn outdated(
+    plan: &Plan,
+    done: &BTreeMap<usize, String>,
+    now: &BTreeMap<usize, String>,
+) -> Vec<usize> {
     let is_other = |(member, hash): &(&usize, &String)| {
-        !ran.contains(member) && now.get(&market(**member)).is_some_and(|now| now != hash)
+        let market = plan.members[**member].as_ref().map(|planned| planned.market);
+        market.is_ok_and(|market| now.get(&market).is_some_and(|now| now != *hash))
     };
     done.iter().filter(is_other).map(|(member, _)| *member).collect()
 }

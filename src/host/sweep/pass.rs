@@ -79,10 +79,10 @@ pub fn run(start: &Start<'_>, pass: &Pass) -> Result<Outcome, SweepError> {
         Ok(Ok(())) => debug_assert!(left.is_empty(), "Invariant: a pass settles every member"),
         Ok(Err(Trouble::Sweep(error))) => return Err(error),
         Ok(Err(Trouble::Market(error))) => outcome.failed.extend(all_fail(&left, &error)),
-        Ok(Err(Trouble::Pass(error))) => settle(start, &left, &error, &mut outcome),
+        Ok(Err(Trouble::Pass(error))) => settle(start, pass, &left, &error, &mut outcome),
         Err(payload) => {
             let error = RunError::Panic(run::panic_text(payload.as_ref()));
-            settle(start, &left, &error, &mut outcome);
+            settle(start, pass, &left, &error, &mut outcome);
         }
     }
     let again: u64 = outcome.again.iter().map(|pass| pass.lanes as u64).sum();
@@ -107,9 +107,10 @@ impl From<OutputError> for Trouble {
     }
 }
 
-/// Says who fails and who runs again, after a pass of several or of one ended in an error.
-fn settle(start: &Start<'_>, left: &[usize], error: &RunError, outcome: &mut Outcome) {
-    if left.len() <= 1 {
+/// Says who fails and who runs again, after a pass ended in an error. Only a member whose pass was its own fails: others'
+/// faults may name their lanes as the pass called them.
+fn settle(start: &Start<'_>, pass: &Pass, left: &[usize], error: &RunError, outcome: &mut Outcome) {
+    if pass.members.len() == 1 {
         outcome.failed.extend(all_fail(left, error));
         return;
     }
