@@ -126,7 +126,7 @@ struct SweepArgs {
     /// Where the results go; output.dir of the sweep file if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Run members that are done again.
+    /// Run every member again, done or not.
     #[arg(long)]
     force: bool,
     /// Say what each member changes and whether it would run; run nothing.

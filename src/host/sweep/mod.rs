@@ -50,7 +50,7 @@ const ROUNDS_MAX: usize = 3;
 
 /// How to run.
 pub struct Options {
-    /// Run members that are done again.
+    /// Run every member again, done or not.
     pub force: bool,
     /// Progress.
     pub progress: Mode,
@@ -175,7 +175,8 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
     let (mut rows, mut lane_rows) = (0, 0);
     let mut pending = to_run(&plan, &done);
     let mut rounds = 0;
-    if !pending.is_empty() {
+    let is_at_work = !pending.is_empty();
+    if is_at_work {
         place::withdraw(&spec.dir)?;
     }
     if spec.outputs == Outputs::Full {
@@ -215,7 +216,10 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         board,
     };
     place::write_whole(&spec.dir, "sweep.yaml", &spec.text)?;
-    place::write_whole(&spec.dir, "invocation.json", &about(&start, &finished))?;
+    if is_at_work {
+        // A start that found everything done leaves what the one at work has said.
+        place::write_whole(&spec.dir, "invocation.json", &about(&start, &finished))?;
+    }
     place::write_whole(&spec.dir, place::LEADERBOARD_FILES[1], &finished.board.csv())?;
     place::write_whole(
         &spec.dir,
