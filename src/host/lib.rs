@@ -14,4 +14,5 @@ pub mod run;
 pub mod signal;
 pub mod source;
 pub mod stamps;
+pub mod sweep;
 pub mod synth;

@@ -1,7 +1,7 @@
 //! `bt-host`: the command line. Results go to standard output, talk and errors to standard error.
 //!
 //! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
-//! cannot be loaded; 7 strategy failed; 9 the run to be explained differs; 69 service unavailable; 74 input or output
+//! cannot be loaded; 7 strategy failed; 8 some members of a sweep failed; 9 the run to be explained differs; 69 service unavailable; 74 input or output
 //! failed; 130, 143 stopped by a signal.
 
 use bt_host::calibrate::{self, Fit, latency, report};
@@ -13,6 +13,7 @@ use bt_host::progress::Mode;
 use bt_host::provenance::BUILD;
 use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
+use bt_host::sweep::{self, Fate, SweepError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,13 +27,16 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
-    5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 9 the run to be explained differs, \
-    69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal.";
+    5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 8 some members of a sweep failed, \
+    9 the run to be explained differs, 69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Run a config: replay its rows through its strategies and write the results.
     Run(RunArgs),
+    /// Run many variants of a config, those over the same rows in shared passes, and rank them: a leaderboard with the
+    /// deflated Sharpe ratio of the best. The same command goes on where it stopped.
+    Sweep(SweepArgs),
     /// Check a config, its files and its strategies without running it.
     Validate(ValidateArgs),
     /// Run a synthetic session through the example market maker; needs nothing but this program.
@@ -60,6 +64,8 @@ enum Command {
 enum SchemaOf {
     /// JSON Schema of the config; point your editor at it.
     Config,
+    /// JSON Schema of a sweep file.
+    Sweep,
 }
 
 #[derive(Args)]
@@ -104,6 +110,34 @@ struct RunArgs {
     config: ConfigArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Args)]
+struct SweepArgs {
+    /// Sweep file, YAML or JSON: a base config, and what its members change.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Take this shared object as the code of every strategy.
+    #[arg(long, value_name = "PATH.so")]
+    strategy: Option<PathBuf>,
+    /// Change one value of the sweep file; may be given again.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    sets: Vec<String>,
+    /// Where the results go; output.dir of the sweep file if not given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Run every member again, done or not.
+    #[arg(long)]
+    force: bool,
+    /// Say what each member changes and whether it would run; run nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print leaderboard.json instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 #[derive(Args)]
@@ -190,6 +224,7 @@ fn main() -> ExitCode {
             }
             Err(faults) => invalid(&faults),
         },
+        Command::Sweep(args) => sweep(&args),
         Command::Validate(args) => match args.config.load(None) {
             Ok(config) => validate(&config),
             Err(faults) => invalid(&faults),
@@ -215,6 +250,10 @@ fn main() -> ExitCode {
         Command::Calibrate(args) => calibrate(&args),
         Command::Schema { what: SchemaOf::Config } => {
             println!("{:#}", config::schema::document());
+            ExitCode::SUCCESS
+        }
+        Command::Schema { what: SchemaOf::Sweep } => {
+            println!("{:#}", sweep::schema::document());
             ExitCode::SUCCESS
         }
         Command::Version { json } => {
@@ -257,6 +296,49 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
     let dir = finished.dir.display().to_string();
     print!("{}", table::render(&finished.result, finished.speed, &dir));
     ExitCode::SUCCESS
+}
+
+fn sweep(args: &SweepArgs) -> ExitCode {
+    let load = sweep::LoadOptions { sets: args.sets.clone(), out: args.out.clone() };
+    let spec = match sweep::load(&args.config, &load) {
+        Ok(spec) => spec,
+        Err(faults) => return invalid(&faults),
+    };
+    let options = sweep::Options {
+        force: args.force,
+        progress: if args.quiet { Mode::Quiet } else { Mode::Auto },
+        strategy: args.strategy.clone(),
+        config_path: args.config.display().to_string(),
+    };
+    let stopped = |error: SweepError| {
+        if let SweepError::NoMember { told, .. } = &error {
+            eprint!("{told}");
+        }
+        eprintln!("error: {error}");
+        ExitCode::from(error.exit_code())
+    };
+    let has_failed = if args.dry_run {
+        match sweep::list(&spec, &options) {
+            Ok(listed) => {
+                print!("{}", sweep::listing(&listed));
+                listed.members.iter().any(|member| matches!(member.fate, Fate::Fails(_)))
+            }
+            Err(error) => return stopped(error),
+        }
+    } else {
+        match sweep::run(&spec, &options) {
+            Ok(finished) if args.json => {
+                println!("{:#}", finished.board.document());
+                !finished.board.failed.is_empty()
+            }
+            Ok(finished) => {
+                print!("{}", sweep::render(&finished));
+                !finished.board.failed.is_empty()
+            }
+            Err(error) => return stopped(error),
+        }
+    };
+    if has_failed { ExitCode::from(8) } else { ExitCode::SUCCESS }
 }
 
 /// Checks what a run would meet before its first row.

@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::config::data::SourceSpec;
-use crate::config::lane::LaneSpec;
+use crate::config::lane::{LaneSpec, StrategySpec};
 use crate::config::origin;
 use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
@@ -19,7 +19,7 @@ use crate::progress::{Mode, Progress};
 use crate::signal;
 use crate::source::pending::{FeedError, Pending};
 use crate::source::{self, RowSource, SourceError};
-use btcore::engine::{Fault, Need, Replay, StrategySlot};
+use btcore::engine::{Fault, LaneSummary, Need, Replay, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::wire::{QueueRow, Status};
 use btcore_ffi::CStrategy;
@@ -168,6 +168,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
         rows: speed.rows,
         open_seconds,
         replay_seconds: speed.seconds,
+        sweep: None,
     };
     staging.write("invocation.json", &invocation.text())?;
     staging.write(origin::FILE, &config.origin.text)?;
@@ -218,18 +219,22 @@ pub(crate) fn build(
 ) -> Result<Replay<CStrategy>, RunError> {
     let mut lanes = Vec::with_capacity(config.lanes.len());
     for (lane, codes) in config.lanes.iter().zip(codes) {
-        let mut slots = Vec::with_capacity(lane.strategies.len());
-        for (spec, code) in lane.strategies.iter().zip(codes) {
-            slots.push(StrategySlot {
-                name: spec.name.clone(),
-                params: spec.params.clone(),
-                code: plugin::instance(spec, code)?,
-            });
-        }
-        lanes.push((lane.config.clone(), slots));
+        lanes.push((lane.config.clone(), slots(lane, codes)?));
     }
     let instruments = config.instruments.iter().map(|spec| spec.instrument.clone()).collect();
     Ok(Replay::new(instruments, config.data.feed, streams, lanes)?)
+}
+
+/// One instance of each strategy of a lane.
+pub(crate) fn slots(
+    lane: &LaneSpec,
+    codes: &[Code],
+) -> Result<Vec<StrategySlot<CStrategy>>, PluginError> {
+    let slot = |(spec, code): (&StrategySpec, &Code)| {
+        let (name, params) = (spec.name.clone(), spec.params.clone());
+        Ok(StrategySlot { name, params, code: plugin::instance(spec, code)? })
+    };
+    lane.strategies.iter().zip(codes).map(slot).collect()
 }
 
 /// Where a lane's rows go, and whether they have got there.
@@ -267,7 +272,8 @@ pub(crate) fn drive(
     }
 }
 
-fn panic_text(payload: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "?".into())
 }
@@ -335,6 +341,19 @@ fn collect(
     sinks: &[LaneSink],
     codes: &[Vec<Code>],
 ) -> Result<RunResult, RunError> {
+    let mut lanes = Vec::with_capacity(sinks.len());
+    for (index, (spec, sink)) in config.lanes.iter().zip(sinks).enumerate() {
+        let days = sink.tables.days().to_vec();
+        lanes.push(lane_result(spec, &codes[index], replay.summary(index)?, days));
+    }
+    Ok(RunResult::new(config, data_result(replay, sources), lanes))
+}
+
+/// What the rows of a replay came to.
+pub(crate) fn data_result(
+    replay: &Replay<CStrategy>,
+    sources: &[Box<dyn RowSource>],
+) -> DataResult {
     let symbols = replay.instruments().iter().map(|instrument| instrument.symbol.clone());
     let mut source_skipped: BTreeMap<String, u64> = BTreeMap::new();
     for source in sources {
@@ -342,27 +361,33 @@ fn collect(
             *source_skipped.entry(reason.clone()).or_default() += count;
         }
     }
-    let data = DataResult {
+    DataResult {
         hash: replay.data_hash(),
         feed: symbols.zip(replay.feed_stats().iter().copied()).collect(),
         source_skipped,
-    };
-    let mut lanes = Vec::with_capacity(sinks.len());
-    for (index, (spec, sink)) in config.lanes.iter().zip(sinks).enumerate() {
-        lanes.push(LaneResult {
-            name: spec.config.name.clone(),
-            strategies: sink.strategies.clone(),
-            strategy_hashes: codes[index].iter().map(|code| code.hash).collect(),
-            seed: spec.config.seed,
-            capital: spec.config.capital,
-            summary: replay.summary(index)?,
-            days: sink.tables.days().to_vec(),
-        });
     }
-    Ok(RunResult::new(config, data, lanes))
 }
 
-fn no_data(config: &Config, sources: &[String]) -> RunError {
+/// What a lane came to, with the code of its strategies.
+pub(crate) fn lane_result(
+    spec: &LaneSpec,
+    codes: &[Code],
+    summary: LaneSummary,
+    days: Vec<DayRow>,
+) -> LaneResult {
+    LaneResult {
+        name: spec.config.name.clone(),
+        strategies: spec.strategies.iter().map(|strategy| strategy.name.clone()).collect(),
+        strategy_hashes: codes.iter().map(|code| code.hash).collect(),
+        seed: spec.config.seed,
+        capital: spec.config.capital,
+        summary,
+        days,
+    }
+}
+
+/// That the span holds no rows.
+pub(crate) fn no_data(config: &Config, sources: &[String]) -> RunError {
     let symbols: Vec<&str> =
         config.instruments.iter().map(|spec| spec.instrument.symbol.as_str()).collect();
     let instant = crate::config::scalar::instant_text;

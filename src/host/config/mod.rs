@@ -128,7 +128,7 @@ pub fn load_queue(path: &Path) -> Result<QueueModel, Faults> {
     queue.filter(|_| faults.list.is_empty()).ok_or(faults)
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> Faults {
+pub(crate) fn unreadable(name: &str, error: &std::io::Error) -> Faults {
     Faults {
         sources: vec![SourceText { name: name.to_owned(), text: String::new() }],
         sets: Vec::new(),
@@ -182,7 +182,7 @@ pub fn parse(
     }
 }
 
-fn syntax(fault: tree::SyntaxFault) -> Fault {
+pub(crate) fn syntax(fault: tree::SyntaxFault) -> Fault {
     Fault {
         place: fault.place,
         path: String::new(),
@@ -200,7 +200,7 @@ fn read(
 ) -> Option<Config> {
     let root = Cursor::root(tree, "", collector);
     let map = root.map()?;
-    read_version(&map);
+    read_version(&map, VERSION);
     let name = map.need("name").and_then(|at| run_name(&at));
     let data = map.need("data").and_then(|at| data::read(&at, base));
     let drafts = read_instruments(&map, base, collector);
@@ -261,17 +261,17 @@ fn read_references(
     references::read(&at, base, &symbols, days).map(Some)
 }
 
-fn read_version(map: &Map<'_>) {
+pub(crate) fn read_version(map: &Map<'_>, known: i64) {
     if let Some(at) = map.need("version")
         && let Some(version) = at.int(i64::MIN..=i64::MAX)
-        && version != VERSION
+        && version != known
     {
-        at.fault(format!("this program reads version {VERSION}, found {version}"), "");
+        at.fault(format!("this program reads version {known}, found {version}"), "");
     }
 }
 
 /// A name that can be a directory's.
-fn run_name(at: &Cursor<'_>) -> Option<String> {
+pub(crate) fn run_name(at: &Cursor<'_>) -> Option<String> {
     let name = at.name()?;
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !plain || name.starts_with('.') {

@@ -97,7 +97,8 @@ pub fn parse(text: &str, source: usize) -> Result<Node, SyntaxFault> {
     Ok(node(raw, text, source))
 }
 
-/// Sets the value at a dotted path, making maps on the way; list elements go by their number.
+/// Sets the value at a dotted path, making maps on the way; list elements go by their `name` or `symbol`, or
+/// by their number.
 ///
 /// # Errors
 /// A sentence that says which step of the path does not fit the tree.
@@ -124,16 +125,8 @@ pub fn set(root: &mut Node, index: usize, path: &str, text: &str) -> Result<(), 
                 &mut entries[found].node
             }
             Value::List(items) => {
-                let count = items.len();
-                let number = step.parse::<usize>().map_err(|_| {
-                    format!(
-                        "`{step}` must be a number from 0 to {}: the path leads into a list",
-                        count.max(1) - 1
-                    )
-                })?;
-                items
-                    .get_mut(number)
-                    .ok_or_else(|| format!("there is no element {number}; the list has {count}"))?
+                let number = element(items, step)?;
+                &mut items[number]
             }
             Value::Scalar { .. } | Value::Null => {
                 return Err(format!("`{step}` would lie inside a plain value"));
@@ -142,6 +135,39 @@ pub fn set(root: &mut Node, index: usize, path: &str, text: &str) -> Result<(), 
     }
     *at = value;
     Ok(())
+}
+
+/// Number of the element that a step means: the first one of that `name` or `symbol`, else the one of that number.
+fn element(items: &[Node], step: &str) -> Result<usize, String> {
+    let named: Vec<&str> = items.iter().map(|item| name_of(item).unwrap_or_default()).collect();
+    if let Some(found) = named.iter().position(|name| *name == step) {
+        return Ok(found);
+    }
+    let count = items.len();
+    match step.parse::<usize>() {
+        Ok(number) if number < count => Ok(number),
+        Ok(number) => Err(format!("there is no element {number}; the list has {count}")),
+        Err(_) => {
+            let names: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
+            let or_name = match names.as_slice() {
+                [] => String::new(),
+                names => format!(", or one of {}", names.join(", ")),
+            };
+            let last = count.max(1) - 1;
+            Err(format!(
+                "`{step}` must be a number from 0 to {last}{or_name}: the path leads into a list"
+            ))
+        }
+    }
+}
+
+/// What an element of a list is called, if it says so.
+fn name_of(item: &Node) -> Option<&str> {
+    let Value::Map(entries) = &item.value else { return None };
+    entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
+        ("name" | "symbol", Value::Scalar { text, .. }) => Some(text.as_str()),
+        _ => None,
+    })
 }
 
 /// Gives a whole subtree one place.
@@ -281,15 +307,16 @@ fn strip_place(message: &str) -> String {
 mod tests {
     use super::*;
 
+    fn at<'a>(node: &'a Node, path: &[&str]) -> &'a Node {
+        path.iter().fold(node, |at, step| match &at.value {
+            Value::Map(entries) => &entries.iter().find(|e| e.key == *step).unwrap().node,
+            Value::List(items) => &items[step.parse::<usize>().unwrap()],
+            _ => panic!("{step} in a scalar"),
+        })
+    }
+
     fn scalar<'a>(node: &'a Node, path: &[&str]) -> (&'a str, u32, u32, bool) {
-        let mut at = node;
-        for step in path {
-            at = match &at.value {
-                Value::Map(entries) => &entries.iter().find(|e| e.key == *step).unwrap().node,
-                Value::List(items) => &items[step.parse::<usize>().unwrap()],
-                _ => panic!("{step} in a scalar"),
-            };
-        }
+        let at = at(node, path);
         let Value::Scalar { text, quoted } = &at.value else { panic!("{at:?}") };
         let Place::File { line, column, .. } = at.place else { panic!("{at:?}") };
         (text, line, column, *quoted)
@@ -339,5 +366,25 @@ mod tests {
         assert_eq!(entries[1].key, "x");
         assert!(set(&mut tree, 2, "a.5.b", "1").unwrap_err().contains("the list has 1"));
         assert!(set(&mut tree, 2, "a.0.b.c", "1").unwrap_err().contains("plain value"));
+    }
+
+    #[test]
+    fn set_finds_list_elements_by_name_before_number() {
+        let mut tree = parse("a: [{name: x, p: 1}, {symbol: 0050}, {name: \"0\"}]\n", 0).unwrap();
+        set(&mut tree, 0, "a.x.p", "2").unwrap();
+        set(&mut tree, 1, "a.0050.q", "3").unwrap();
+        set(&mut tree, 2, "a.0.r", "4").unwrap();
+        set(&mut tree, 3, "a.1.s", "5").unwrap();
+        for (path, word) in [
+            (["a", "0", "p"], "2"),
+            (["a", "1", "q"], "3"),
+            (["a", "2", "r"], "4"),
+            (["a", "1", "s"], "5"),
+        ] {
+            let Value::Scalar { text, .. } = &at(&tree, &path).value else { panic!("{path:?}") };
+            assert_eq!(text, word, "{path:?}");
+        }
+        let told = set(&mut tree, 4, "a.y.p", "2").unwrap_err();
+        assert!(told.contains("one of x, 0050, 0"), "{told}");
     }
 }

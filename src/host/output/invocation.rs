@@ -33,6 +33,8 @@ pub struct Invocation {
     pub open_seconds: f64,
     /// Replay with decoding, seconds.
     pub replay_seconds: f64,
+    /// Which member of which sweep it was, if it was one.
+    pub sweep: Option<Value>,
 }
 
 impl Invocation {
@@ -40,7 +42,7 @@ impl Invocation {
     pub fn text(&self) -> String {
         let rate =
             if self.replay_seconds > 0.0 { self.rows as f64 / self.replay_seconds } else { 0.0 };
-        let document = json!({
+        let mut document = json!({
             "format": "btcore-invocation",
             "version": 1,
             "attempt_id": self.attempt.to_string(),
@@ -63,6 +65,9 @@ impl Invocation {
                 "rows_per_s": rate,
             },
         });
+        if let Some(sweep) = &self.sweep {
+            document["sweep"] = sweep.clone();
+        }
         format!("{:#}\n", crate::config::effective::sorted(&document))
     }
 }

@@ -141,7 +141,7 @@ pub fn count(value: u64) -> String {
 }
 
 /// Money to two places, a half away from zero; the exact figure is in `summary.json`.
-fn money(value: i64) -> String {
+pub fn money(value: i64) -> String {
     let cents = (value.unsigned_abs() + 5_000) / 10_000;
     let sign = if value < 0 && cents > 0 { "-" } else { "" };
     grouped(&format!("{sign}{}.{:02}", cents / 100, cents % 100))
