@@ -327,6 +327,24 @@ impl CStrategy {
     }
 }
 
+/// Asks for the row that comes in a while, as far ahead as a tape out of cache wants it: the processor's own prefetching ends
+/// at every page. Rows lie one behind the other, and where there is none it costs nothing.
+#[inline(always)]
+fn prefetch(event: &Event) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let ahead = ptr::from_ref(event).wrapping_add(ROWS_AHEAD).cast::<i8>();
+        // SAFETY: a prefetch reads nothing: an address that is not mapped is passed over without a fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = event;
+}
+
+#[cfg(target_arch = "x86_64")]
+const ROWS_AHEAD: usize = 16;
+
 impl Strategy for CStrategy {
     fn on_start(&mut self, context: &mut Context<'_>) -> i32 {
         let Some(on_start) = self.desc.on_start else { return 0 };
@@ -341,6 +359,7 @@ impl Strategy for CStrategy {
     #[inline]
     fn on_event(&mut self, context: &mut Context<'_>, event: &Event, depth: &Depth) -> i32 {
         let on_event = self.on_event;
+        prefetch(event);
         // SAFETY: the descriptor's contract; the rows outlive the call.
         self.call("on_event", context, |user, ctx| unsafe { on_event(user, ctx, event, depth) })
     }

@@ -370,9 +370,8 @@ impl LaneState {
             return next_ns;
         }
         let row = self.exchange.row_next().max(self.seen.row);
-        let rows = window.events_from(row);
-        let first = rows.partition_point(|event| event.ts_exch_ns < self.sample_next_ns);
-        rows.get(first).map_or(next_ns, |event| event.ts_exch_ns.min(next_ns))
+        let first = window.event(window.first_at(row, self.sample_next_ns));
+        first.map_or(next_ns, |event| event.ts_exch_ns.min(next_ns))
     }
 
     /// Grid point of the next sample, ns.

@@ -130,11 +130,11 @@ fn rows_of_list<S: Strategy>(
     let state = &mut lane.state;
     exchange_applies_quiet_rows(state, market, i64::MAX)?;
     // Those that are not wanted are delivered in passing, up to whatever is due next.
-    let rest = window.events_from(state.seen.row);
-    let passed = rest.partition_point(|event| event.ts_exch_ns + feed_ns < state.quiet_ns);
-    if let Some(last) = passed.checked_sub(1) {
-        state.seen.row += passed as u64;
-        state.now_ns = state.now_ns.max(rest[last].ts_exch_ns + feed_ns);
+    let row = window.first_at(state.seen.row, state.quiet_ns.saturating_sub(feed_ns));
+    if row > state.seen.row {
+        state.seen.row = row;
+        let last_ns = window.ts_exch_ns(row - 1).unwrap_or(state.now_ns);
+        state.now_ns = state.now_ns.max(last_ns + feed_ns);
     }
     Ok(())
 }
@@ -223,12 +223,8 @@ fn exchange_applies_rows(
 ) -> Result<(), Fault> {
     let LaneState { exchange, out, .. } = state;
     if exchange.is_idle() {
-        // It is behind the strategy by what was passed by, and before it by what is under way.
-        let mut row = exchange.row_next().max(state.seen.row);
-        while market.window.event(row).is_some_and(|event| event.ts_exch_ns <= t_ns) {
-            row += 1;
-        }
-        exchange.pass_to(row);
+        let from = exchange.row_next().max(state.seen.row);
+        exchange.pass_to(market.window.first_at(from, t_ns.saturating_add(1)));
         return Ok(());
     }
     while let Some(event) = market.window.event(exchange.row_next())

@@ -99,6 +99,20 @@ impl Window {
         self.events.get(row.wrapping_sub(self.row_first) as usize..).unwrap_or_default()
     }
 
+    /// Number of the first row from `row` on that is stamped `ts_ns` or later; the end, where there is none. Looks in growing
+    /// steps: it is near nearly always, and what lies far behind it is out of cache.
+    pub fn first_at(&self, row: u64, ts_ns: i64) -> u64 {
+        let rows = self.events_from(row);
+        let is_before = |event: &Event| event.ts_exch_ns < ts_ns;
+        let (mut from, mut step) = (0, 1);
+        while rows.get(from + step - 1).is_some_and(is_before) {
+            from += step;
+            step *= 2;
+        }
+        let to = (from + step).min(rows.len());
+        row + (from + rows[from..to].partition_point(is_before)) as u64
+    }
+
     /// The depth row of this index, which must be held.
     #[inline]
     pub fn depth(&self, depth_ix: u32) -> &Depth {
