@@ -435,11 +435,17 @@ impl LaneState {
         if is_missing { Err(clock_missing(market, event)) } else { Ok(()) }
     }
 
-    /// Passes the next row, `event`, at its delivery at `due_ns`.
+    /// Passes row number `row`, `event`, at its delivery at `due_ns`.
     #[inline(always)]
-    pub fn pass(&mut self, market: &Market<'_>, event: &Event, due_ns: i64) -> Result<(), Fault> {
+    pub fn pass(
+        &mut self,
+        market: &Market<'_>,
+        row: u64,
+        event: &Event,
+        due_ns: i64,
+    ) -> Result<(), Fault> {
         self.now_ns = due_ns;
-        self.seen.row = self.seen.row.wrapping_add(1); // 2^64 rows do not come
+        self.seen.row = row.wrapping_add(1); // 2^64 rows do not come
         if event.kind == kind::SESSION_OPEN { self.roll_day(market, event) } else { Ok(()) }
     }
 

@@ -90,7 +90,9 @@ fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
     let ([code], [label]) = (&mut **codes, &**labels) else { return Ok(()) };
     let mut context = Context { state, market: *market, params: &label.params, strategy: 0 };
     let window = market.window;
-    for event in window.events_from(context.state.seen.row) {
+    // Counted here, since a count in memory would have to be read back at every row.
+    let mut row = context.state.seen.row;
+    for event in window.events_from(row) {
         let due_ns = event.ts_exch_ns + feed_ns;
         if IS_LIVE {
             exchange_applies_quiet_rows(context.state, market, due_ns)?;
@@ -99,7 +101,8 @@ fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
             return Ok(());
         }
         let depth = window.depth(event.depth_ix);
-        context.state.pass(market, event, due_ns)?;
+        context.state.pass(market, row, event, due_ns)?;
+        row = row.wrapping_add(1);
         let status = code.on_event(&mut context, event, depth);
         if status != 0 {
             return Err(stopped(name, &label.name, "on_event", status, due_ns));
@@ -243,7 +246,7 @@ fn deliver_row<S: Strategy>(
     t_ns: i64,
 ) -> Result<(), Fault> {
     lane.state.check_clock(market, event)?;
-    lane.state.pass(market, event, t_ns)?;
+    lane.state.pass(market, lane.state.seen.row, event, t_ns)?;
     let depth = market.window.depth(event.depth_ix);
     let class = market.window.class(lane.state.seen.row - 1);
     for strategy in 0..lane.codes.len() {
