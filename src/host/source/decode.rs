@@ -180,9 +180,6 @@ impl Columns {
             ts_ns if ts_ns == recorded_ns => event.ts_exch_ns,
             ts_ns => ts_ns,
         };
-        if event.ts_recv_ns < event.ts_exch_ns {
-            event.flags |= flags::NO_RECV_CLOCK;
-        }
         event
     }
 
