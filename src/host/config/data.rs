@@ -28,7 +28,7 @@ pub struct DataSpec {
     pub malformed_skip: bool,
     /// Rules of the feed.
     pub feed: FeedConfig,
-    /// Rows read at a time. No result depends on it.
+    /// Rows decoded ahead of the replay, over all streams. No result depends on it.
     pub chunk_rows: usize,
 }
 

@@ -1,5 +1,6 @@
 //! `invocation.json`: when, where and how fast a run was made, and by what. No result is in it.
 
+use crate::pipeline::times::Times;
 use crate::provenance::{BUILD, hex};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -33,6 +34,8 @@ pub struct Invocation {
     pub open_seconds: f64,
     /// Replay with decoding, seconds.
     pub replay_seconds: f64,
+    /// Where the replay's time went.
+    pub times: Times,
 }
 
 impl Invocation {
@@ -61,6 +64,7 @@ impl Invocation {
                 "replay_s": self.replay_seconds,
                 "rows": self.rows,
                 "rows_per_s": rate,
+                "parts": self.times.document(),
             },
         });
         format!("{:#}\n", crate::config::effective::sorted(&document))

@@ -10,7 +10,7 @@ mod reader;
 
 use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use ::clickhouse::{Client, Compression};
 use reader::{Reader, within};
 use std::fmt;
@@ -188,7 +188,9 @@ pub fn open(
         };
         let count = within(conn.receive_timeout, request.count(&client));
         let rows_total = runtime.block_on(count).map_err(fail)?;
-        streams.push(Box::new(ClickHouseSource::new(config.clone(), request, rows_total)));
+        let chunk_rows = share(config.chunk_rows, recipes.len());
+        let config = DecodeConfig { chunk_rows, ..config.clone() };
+        streams.push(Box::new(ClickHouseSource::new(config, request, rows_total)));
     }
     Ok(streams)
 }

@@ -164,6 +164,17 @@ impl SourceError {
     }
 }
 
+/// Chunks of a stream between its reader and the replay.
+pub(crate) const CHUNKS: usize = 4;
+/// Smaller chunks than this cost more to hand over than to fill.
+const CHUNK_ROWS_MIN: usize = 512;
+
+/// Rows of one chunk of each of `streams` streams, when all their chunks together are to hold `chunk_rows`: so memory
+/// grows neither with the streams, as long as the chunks are not tiny, nor with the rings.
+pub(crate) fn share(chunk_rows: usize, streams: usize) -> usize {
+    (chunk_rows / (CHUNKS * streams.max(1))).max(chunk_rows.min(CHUNK_ROWS_MIN))
+}
+
 /// Opens the streams of a config's source.
 ///
 /// # Errors
@@ -203,7 +214,7 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
         }
         SourceSpec::Synth { .. } => {
             let Some(recipe) = synth::recipe(config)? else { return Ok(Vec::new()) };
-            Ok(vec![Box::new(synth::SynthSource::new(recipe, data.chunk_rows)?)])
+            Ok(vec![Box::new(synth::SynthSource::new(recipe, share(data.chunk_rows, 1))?)])
         }
     }
 }

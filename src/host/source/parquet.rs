@@ -8,7 +8,7 @@
 
 use super::columns::{self, ROW_NUMBER};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
@@ -88,7 +88,6 @@ pub fn open(
     files: &[PathBuf],
     recipes: &[DecodeConfig],
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
-    let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
     let mut parts: Vec<Vec<Part>> = recipes.iter().map(|_| Vec::new()).collect();
     for path in files {
         let (_, metadata) = load(path)?;
@@ -97,21 +96,21 @@ pub fn open(
             parts.extend(part(path, metadata.metadata(), recipe));
         }
     }
+    let mut streams: Vec<(&DecodeConfig, Vec<Part>)> = Vec::new();
     for (recipe, parts) in recipes.iter().zip(parts) {
-        for chain in chains(parts) {
-            streams.push(Box::new(ParquetSource::new(recipe.clone(), chain)));
-        }
+        streams.extend(chains(parts).into_iter().map(|chain| (recipe, chain)));
     }
     if streams.is_empty() {
         // Nothing to read is a stream that ends at once; the run then says that it found no rows.
-        let recipe = recipes.first().cloned();
-        streams.extend(
-            recipe.map(|recipe| {
-                Box::new(ParquetSource::new(recipe, Vec::new())) as Box<dyn RowSource>
-            }),
-        );
+        streams.extend(recipes.first().map(|recipe| (recipe, Vec::new())));
     }
-    Ok(streams)
+    let count = streams.len();
+    let stream = |(recipe, chain): (&DecodeConfig, Vec<Part>)| {
+        let chunk_rows = share(recipe.chunk_rows, count);
+        let recipe = DecodeConfig { chunk_rows, ..recipe.clone() };
+        Box::new(ParquetSource::new(recipe, chain)) as Box<dyn RowSource>
+    };
+    Ok(streams.into_iter().map(stream).collect())
 }
 
 /// Splits files, by time, into as few chains as do not overlap.
