@@ -196,6 +196,17 @@ shape! {
         /// Rows of the replay window; at least twice what arrives within the longest feed latency and a second more.
         #[schemars(range(min = 64, max = 268_435_456))]
         window_rows: Option<u32>,
+        /// Where decoded rows are kept for the next run. Default off. No result depends on it.
+        cache: Option<CacheOrOff>,
+    }
+
+    /// A directory of decoded rows.
+    struct Cache {
+        /// Directory, relative to this file; made when it is needed.
+        dir: String,
+        /// Beyond this many bytes, what was not used for longest goes. Default no limit.
+        #[schemars(range(min = 1))]
+        max_bytes: Option<u64>,
     }
 
     /// Parquet files.
@@ -695,6 +706,8 @@ macro_rules! choices {
 }
 
 choices! {
+    /// A cache, or none.
+    CacheOrOff: CacheWord | Cache,
     /// Rules of a market: built in, or a file.
     Rules: RulesWord | RulesFigure,
     /// What is ahead on arrival, beside what is displayed.
@@ -722,6 +735,8 @@ choices! {
 }
 
 words! {
+    /// No cache.
+    enum CacheWord { Off, }
     /// Where the threads run.
     enum PinWord { Auto, Off, }
     /// Requests beyond a limit.
