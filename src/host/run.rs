@@ -141,7 +141,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
 
     let replayed = Instant::now();
     let mut progress = Progress::start(options.progress, config.data.from_ns, config.data.to_ns);
-    let layout = Layout::of(&config.run.pin);
+    let layout = Layout::of(config);
     let done = drive(&mut replay, &mut sources, &mut lanes, &mut progress, &layout);
     progress.finish();
     let times = done?;

@@ -128,8 +128,7 @@ pub fn explain(question: &Question<'_>) -> Result<Life, ExplainError> {
     replay.trace(0, question.order_id).map_err(RunError::from)?;
     let mut witness = [Witness::new(question)];
     let mut progress = Progress::start(question.progress, config.data.from_ns, config.data.to_ns);
-    let done =
-        drive(&mut replay, &mut sources, &mut witness, &mut progress, &Layout::of(&config.run.pin));
+    let done = drive(&mut replay, &mut sources, &mut witness, &mut progress, &Layout::of(&config));
     progress.finish();
     // A run that stopped early has seen part of the data, so its hash says nothing.
     done?;

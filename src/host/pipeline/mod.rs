@@ -11,7 +11,7 @@
 //! one that waits for it: a reader fills any ring with room, so it has something to do for every stream that the
 //! replay can ask for. Whoever fails or panics, every thread has ended when [`drive`] returns.
 //!
-//! Cost: a wake-up or two a chunk; nothing is allocated once chunks and batches have grown to their size.
+//! Cost: a wake-up or two a chunk; nothing is allocated for one.
 //! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of at most one drain each.
 
 pub mod pin;
@@ -23,11 +23,12 @@ mod writer;
 
 pub(crate) use writer::Written;
 
+use crate::config::Config;
 use crate::progress::Progress;
 use crate::run::RunError;
 use crate::signal;
 use crate::source::pending::Pending;
-use crate::source::{CHUNKS, RowSource};
+use crate::source::{CHUNKS, Chunk, RowSource, share};
 use btcore::engine::{Need, Replay};
 use btcore::strategy::Strategy;
 use pin::{Pin, Places};
@@ -51,13 +52,23 @@ pub(crate) struct Layout {
     pub pin: Pin,
     /// Chunks of a stream that are decoded ahead of the replay, at least one.
     pub ahead: usize,
+    /// Rows of all chunks together.
+    pub chunk_rows: usize,
+    /// Rows of each kind that a lane is drained of at a time, at most.
+    pub records: usize,
 }
 
 impl Layout {
     /// The layout of a config.
-    pub fn of(pin: &Pin) -> Self {
-        // The one more is in the replay's hand.
-        Layout { pin: pin.clone(), ahead: CHUNKS - 1 }
+    pub fn of(config: &Config) -> Self {
+        let records = config.lanes.iter().map(|lane| lane.config.capacity.records);
+        Layout {
+            pin: config.run.pin.clone(),
+            // The one more is in the replay's hand.
+            ahead: CHUNKS - 1,
+            chunk_rows: config.data.chunk_rows,
+            records: records.max().unwrap_or(0),
+        }
     }
 }
 
@@ -85,11 +96,13 @@ pub(crate) fn drive<S: Strategy, W: Written + Send>(
     let rows_total = sources.iter().map(|source| source.rows_total_hint()).sum::<Option<u64>>();
     let places = Places::of(&layout.pin);
     let names: Vec<String> = sources.iter().map(|source| source.describe()).collect();
-    let (lines, supplies) = reader::join(sources, layout.ahead, reader_count(names.len()));
+    // Grown by and by, chunks would leave their smaller selves behind in the heap.
+    let room = || Chunk::with_room(share(layout.chunk_rows, names.len()));
+    let (lines, supplies) = reader::join(sources, layout.ahead, reader_count(names.len()), room);
     let lane_count = lanes.len();
     thread::scope(|scope| {
         let began = Instant::now();
-        let (records, inlet) = writer::join();
+        let (records, inlet) = writer::join(layout.records);
         let mut readers = Vec::with_capacity(supplies.len());
         for supplies in supplies {
             readers.push(start_reader(scope, supplies, &lines, &places)?);
@@ -106,7 +119,7 @@ pub(crate) fn drive<S: Strategy, W: Written + Send>(
         let pinned = places.take_replay();
         let mut turn = Turn {
             lines,
-            pending: names.iter().map(|_| Pending::default()).collect(),
+            pending: names.iter().map(|_| Pending::of(room())).collect(),
             names: &names,
             times: Times::default(),
             began,

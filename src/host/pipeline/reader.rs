@@ -60,6 +60,7 @@ pub(super) fn join(
     sources: &mut [Box<dyn RowSource>],
     ahead: usize,
     readers: usize,
+    chunk: impl Fn() -> Chunk,
 ) -> (Lines, Vec<Vec<Supply<'_>>>) {
     let mut lines = Vec::with_capacity(sources.len());
     let mut supplies: Vec<Vec<Supply<'_>>> = (0..readers).map(|_| Vec::new()).collect();
@@ -69,7 +70,7 @@ pub(super) fn join(
         let (mut spent_in, spent_out) = RingBuffer::new(ahead + 1);
         for _ in 0..ahead {
             // There is room for one more than this.
-            let _ = spent_in.push(Chunk::default());
+            let _ = spent_in.push(chunk());
         }
         lines.push(Line { ready: ready_out, spent: spent_in });
         supplies[stream % readers].push(Supply {

@@ -46,7 +46,7 @@ impl RowSource for Taped {
         out.clear();
         self.calls += 1;
         match self.mishap {
-            Some((at, Mishap::Nap(ms))) if self.calls % at == 0 => {
+            Some((at, Mishap::Nap(ms))) if self.calls.is_multiple_of(at) => {
                 thread::sleep(Duration::from_millis(ms));
             }
             Some((at, Mishap::Fail)) if self.calls == at => {
@@ -136,7 +136,7 @@ impl Strategy for Quoter {
         if self.seen == self.stops_at {
             return 7;
         }
-        if self.seen % self.every == 0 && event.bid_qty > 0 && event.ask_qty > 0 {
+        if self.seen.is_multiple_of(self.every) && event.bid_qty > 0 && event.ask_qty > 0 {
             if self.order_id > 0 {
                 let _ = context.order_cancel(self.order_id);
             }
@@ -230,7 +230,7 @@ fn quiet() -> Progress {
 }
 
 fn layout(ahead: usize) -> Layout {
-    Layout { pin: Pin::Off, ahead }
+    Layout { pin: Pin::Off, ahead, chunk_rows: 1_000, records: 128 }
 }
 
 /// Everything that a run can be told by.

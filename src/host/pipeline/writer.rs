@@ -20,7 +20,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// Batches between the replay and the writer, being filled and being written included.
-const BATCHES: usize = 3;
+const BATCHES: usize = 2;
 
 /// Where a lane's rows go, and whether they have got there.
 pub(crate) trait Written: Sink {
@@ -29,7 +29,6 @@ pub(crate) trait Written: Sink {
 }
 
 /// One drain of one lane.
-#[derive(Default)]
 struct Batch {
     lane: usize,
     orders: Vec<OrderRow>,
@@ -75,7 +74,25 @@ impl Sink for Batch {
     }
 }
 
+/// Bytes of a line of a strategy, on average.
+const LINE_BYTES: usize = 64;
+
 impl Batch {
+    fn of(records: usize) -> Self {
+        Batch {
+            lane: 0,
+            orders: Vec::with_capacity(records),
+            fills: Vec::with_capacity(records),
+            queues: Vec::with_capacity(records),
+            series: Vec::with_capacity(records),
+            days: Vec::with_capacity(records),
+            lines: Vec::with_capacity(records),
+            text: String::with_capacity(records.saturating_mul(LINE_BYTES)),
+            // Only where an order is traced.
+            traces: Vec::new(),
+        }
+    }
+
     /// Gives everything to a lane, in the recorder's own order, and keeps the memory.
     fn pour(&mut self, lane: &mut impl Sink) {
         self.orders.drain(..).for_each(|row| lane.order(&row));
@@ -110,12 +127,15 @@ pub(super) struct Inlet {
 }
 
 /// Makes the two sides.
-pub(super) fn join() -> (Recorders, Inlet) {
+///
+/// A batch has room for `records` rows of each kind from the start: grown by and by, it would leave its smaller selves
+/// behind in the heap.
+pub(super) fn join(records: usize) -> (Recorders, Inlet) {
     let (full_in, full_out) = RingBuffer::new(BATCHES);
     let (mut spent_in, spent_out) = RingBuffer::new(BATCHES);
     for _ in 0..BATCHES {
         // There is room for as many.
-        let _ = spent_in.push(Batch::default());
+        let _ = spent_in.push(Batch::of(records));
     }
     let has_failed = Arc::new(AtomicBool::new(false));
     let recorders = Recorders {

@@ -36,6 +36,15 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// An empty one with room for so many rows, whatever they are.
+    pub fn with_room(rows: usize) -> Self {
+        Chunk {
+            events: Vec::with_capacity(rows),
+            depths: Vec::with_capacity(rows),
+            seqs: Vec::with_capacity(rows),
+        }
+    }
+
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.events.clear();

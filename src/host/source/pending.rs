@@ -55,6 +55,11 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Begins with an empty chunk.
+    pub fn of(chunk: Chunk) -> Self {
+        Pending { chunk, rows_taken: 0, books_taken: 0 }
+    }
+
     /// Whether all of it was taken.
     pub fn is_taken(&self) -> bool {
         self.rows_taken == self.chunk.events.len()
