@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod output;
+pub mod pipeline;
 pub mod plugin;
 pub mod progress;
 pub mod provenance;

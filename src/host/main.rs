@@ -102,6 +102,9 @@ struct OutputArgs {
     /// No progress.
     #[arg(short, long)]
     quiet: bool,
+    /// Say on standard error how fast it was and where the time went.
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 #[derive(Args)]
@@ -285,6 +288,9 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
         Ok(finished) => finished,
         Err(error) => return failed(&error),
     };
+    if output.verbose {
+        eprint!("{}", finished.times.table());
+    }
     if output.json {
         print!("{}", summary::text(&finished.result));
         return ExitCode::SUCCESS;

@@ -14,18 +14,17 @@ use crate::output::result::{DataResult, LaneResult, RunResult};
 use crate::output::table::Speed;
 use crate::output::tables::{LaneTables, Names};
 use crate::output::{OutputError, clickhouse, dir, summary, tables};
+use crate::pipeline::times::Times;
+use crate::pipeline::{Layout, Written, drive};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
-use crate::signal;
-use crate::source::pending::{FeedError, Pending};
+use crate::source::pending::FeedError;
 use crate::source::{self, RowSource, SourceError};
-use btcore::engine::{Fault, LaneSummary, Need, Replay, StrategySlot};
+use btcore::engine::{Fault, LaneSummary, Replay, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::wire::{QueueRow, Status};
 use btcore_ffi::CStrategy;
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,6 +60,9 @@ pub enum RunError {
     /// A signal asked to stop.
     #[error("stopped by signal {0}; nothing was written")]
     Signal(u8),
+    /// A thread cannot be had.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The core panicked; its message is on standard error.
     #[error("the simulation panicked: {0}. This is a bug in btcore; nothing was written")]
     Panic(String),
@@ -92,7 +94,7 @@ impl RunError {
                 _ => 1,
             },
             RunError::Signal(number) => 128 + number,
-            RunError::Panic(_) => 1,
+            RunError::Panic(_) | RunError::Thread(_) => 1,
         }
     }
 }
@@ -115,6 +117,8 @@ pub struct Finished {
     pub result: RunResult,
     /// How fast it was.
     pub speed: Speed,
+    /// Where the time went.
+    pub times: Times,
     /// Where its files are.
     pub dir: PathBuf,
 }
@@ -137,14 +141,11 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
 
     let replayed = Instant::now();
     let mut progress = Progress::start(options.progress, config.data.from_ns, config.data.to_ns);
-    let done = drive(&mut replay, &mut sources, &mut lanes, &mut progress);
+    let layout = Layout::of(config);
+    let done = drive(&mut replay, &mut sources, &mut lanes, &mut progress, &layout);
     progress.finish();
-    for (index, lane) in lanes.iter_mut().enumerate() {
-        replay.drain(index, lane);
-        lane.check()?;
-    }
-    done?;
-    let speed = Speed { rows: replay.progress().0, seconds: replayed.elapsed().as_secs_f64() };
+    let times = done?;
+    let speed = Speed { rows: times.rows, seconds: replayed.elapsed().as_secs_f64() };
 
     let describe: Vec<String> = sources.iter().map(|source| source.describe()).collect();
     let result = collect(config, &replay, &sources, &lanes, &codes)?;
@@ -168,6 +169,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
         rows: speed.rows,
         open_seconds,
         replay_seconds: speed.seconds,
+        times,
         sweep: None,
     };
     staging.write("invocation.json", &invocation.text())?;
@@ -177,7 +179,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     if let Some(output) = &config.output.clickhouse {
         clickhouse::write(output, &result, &dir, speed.seconds)?;
     }
-    Ok(Finished { result, speed, dir })
+    Ok(Finished { result, speed, times, dir })
 }
 
 /// Opens everything that a run would open, and runs nothing. Tells what it found.
@@ -235,47 +237,6 @@ pub(crate) fn slots(
         Ok(StrategySlot { name, params, code: plugin::instance(spec, code)? })
     };
     lane.strategies.iter().zip(codes).map(slot).collect()
-}
-
-/// Where a lane's rows go, and whether they have got there.
-pub(crate) trait Written: Sink {
-    /// The first failure of a write since the last call.
-    fn check(&mut self) -> Result<(), OutputError>;
-}
-
-/// The run loop: the replay says what it needs, and gets it.
-pub(crate) fn drive(
-    replay: &mut Replay<CStrategy>,
-    sources: &mut [Box<dyn RowSource>],
-    lanes: &mut [impl Written],
-    progress: &mut Progress,
-) -> Result<(), RunError> {
-    let rows_total = sources.iter().map(|source| source.rows_total_hint()).sum::<Option<u64>>();
-    let mut chunks: Vec<Pending> = sources.iter().map(|_| Pending::default()).collect();
-    loop {
-        if let Some(number) = signal::caught() {
-            return Err(RunError::Signal(number));
-        }
-        let need = catch_unwind(AssertUnwindSafe(|| replay.run()));
-        match need.map_err(|payload| RunError::Panic(panic_text(payload.as_ref())))?? {
-            Need::Nothing => return Ok(()),
-            Need::Drain(lane) => {
-                replay.drain(lane, &mut lanes[lane]);
-                lanes[lane].check()?;
-            }
-            Need::Rows(stream) => {
-                let (rows, ts_ns) = replay.progress();
-                progress.tell(rows, rows_total, ts_ns);
-                chunks[stream].feed(replay, stream, sources[stream].as_mut(), |_| {})?;
-            }
-        }
-    }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "?".into())
 }
 
 /// A lane's tables, and its strategies' complaints on standard error.

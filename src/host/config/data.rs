@@ -28,8 +28,19 @@ pub struct DataSpec {
     pub malformed_skip: bool,
     /// Rules of the feed.
     pub feed: FeedConfig,
-    /// Rows read at a time. No result depends on it.
+    /// Rows decoded ahead of the replay, over all streams. No result depends on it.
     pub chunk_rows: usize,
+    /// Where decoded rows are kept for the next run. No result depends on it.
+    pub cache: Option<CacheSpec>,
+}
+
+/// A directory of decoded rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSpec {
+    /// Directory; made when it is needed.
+    pub dir: PathBuf,
+    /// Beyond this many bytes, what was not used for longest goes.
+    pub bytes_max: Option<u64>,
 }
 
 /// A source of rows.
@@ -113,6 +124,7 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
         .map_or(Some(false), |at| at.choice(&[("fail", false), ("skip", true)]));
     let feed = read_feed(&map);
     let chunk_rows = map.get("chunk_rows").map_or(Some(65_536), |at| at.count(1..=16_777_216));
+    let cache = map.get("cache").map_or(Some(None), |at| read_cache(&at, base));
     map.finish();
     let (from_ns, to_ns) = span?;
     Some(DataSpec {
@@ -123,7 +135,22 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
         malformed_skip: malformed_skip?,
         feed: feed?,
         chunk_rows: chunk_rows?,
+        cache: cache?,
     })
+}
+
+fn read_cache(at: &Cursor<'_>, base: &Path) -> Option<Option<CacheSpec>> {
+    if at.is_scalar() {
+        return at.choice(&[("off", None)]);
+    }
+    let map = at.map()?;
+    let dir = map.need("dir").and_then(|at| at.name());
+    let bytes_max = match map.get("max_bytes") {
+        None => Some(None),
+        Some(at) => at.int(1..=i64::MAX).map(|bytes| Some(bytes.unsigned_abs())),
+    };
+    map.finish();
+    Some(Some(CacheSpec { dir: base.join(dir?), bytes_max: bytes_max? }))
 }
 
 fn read_feed(map: &Map<'_>) -> Option<FeedConfig> {

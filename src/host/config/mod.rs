@@ -22,6 +22,7 @@ mod tests;
 pub mod toml_tree;
 pub mod tree;
 
+use crate::pipeline::pin::Pin;
 use crate::rules::{self, RulesNote, apply, references};
 use btcore::exchange::{ExchangeConfig, QueueModel};
 use data::{DataSpec, Server};
@@ -55,8 +56,17 @@ pub struct Config {
     pub lanes: Vec<LaneSpec>,
     /// Where results go.
     pub output: OutputSpec,
+    /// How the machine is used. No result depends on it.
+    pub run: RunSpec,
     /// What it was read from.
     pub origin: Origin,
+}
+
+/// How the machine is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunSpec {
+    /// Where the threads run.
+    pub pin: Pin,
 }
 
 /// Where results go.
@@ -213,6 +223,7 @@ fn read(
         None => lanes,
     };
     let output = read_output(&map, name.as_deref(), base, options);
+    let run = map.get("run").map_or(Some(RunSpec::default()), |at| read_run(&at));
     let references = read_references(&map, base, drafts.as_deref(), data.as_ref());
     map.finish();
     let (data, drafts) = (data?, drafts?);
@@ -232,6 +243,7 @@ fn read(
         rules: note,
         lanes: lanes?,
         output: output?,
+        run: run?,
         origin,
     })
 }
@@ -306,6 +318,29 @@ fn read_instruments(map: &Map<'_>, base: &Path, collector: &Collector) -> Option
             None
         }
     }
+}
+
+fn read_run(at: &Cursor<'_>) -> Option<RunSpec> {
+    let map = at.map()?;
+    let pin = map.get("pin").map_or(Some(Pin::Auto), |at| read_pin(&at));
+    map.finish();
+    Some(RunSpec { pin: pin? })
+}
+
+fn read_pin(at: &Cursor<'_>) -> Option<Pin> {
+    if at.is_scalar() {
+        return at.choice(&[("auto", Pin::Auto), ("off", Pin::Off)]);
+    }
+    let mut cores: Vec<usize> = Vec::new();
+    for core in at.list_some()? {
+        let number = core.count(0..=1_023)?;
+        if cores.contains(&number) {
+            core.fault(format!("core {number} is named twice"), "");
+            return None;
+        }
+        cores.push(number);
+    }
+    Some(Pin::Cores(cores))
 }
 
 fn read_output(

@@ -151,6 +151,14 @@ shape! {
         capacity: Option<Capacity>,
         /// Where results go.
         output: Option<Output>,
+        /// How the machine is used. No result depends on it.
+        run: Option<Run>,
+    }
+
+    /// How the machine is used.
+    struct Run {
+        /// Cores of the threads. Default auto: the replay on one of its own, everybody else on the others.
+        pin: Option<Pin>,
     }
 
     /// Rows of the run. Give exactly one of parquet, clickhouse, synth.
@@ -182,12 +190,23 @@ shape! {
         /// What to do with rows that equal another in every column, sequence number included. Default drop_exact;
         /// drop_second_tick also drops every second of equal ticks at one stamp, for a source that writes each twice.
         duplicates: Option<Duplicates>,
-        /// Rows read at a time. No result depends on it.
+        /// Rows decoded ahead of the replay, over all streams; at least 512 a chunk. Default 65536. No result depends on it.
         #[schemars(range(min = 1, max = 16_777_216))]
         chunk_rows: Option<u32>,
         /// Rows of the replay window; at least twice what arrives within the longest feed latency and a second more.
         #[schemars(range(min = 64, max = 268_435_456))]
         window_rows: Option<u32>,
+        /// Where decoded rows are kept for the next run. Default off. No result depends on it.
+        cache: Option<CacheOrOff>,
+    }
+
+    /// A directory of decoded rows.
+    struct Cache {
+        /// Directory, relative to this file; made when it is needed.
+        dir: String,
+        /// Beyond this many bytes, what was not used for longest goes. Default no limit.
+        #[schemars(range(min = 1))]
+        max_bytes: Option<u64>,
     }
 
     /// Parquet files.
@@ -687,6 +706,8 @@ macro_rules! choices {
 }
 
 choices! {
+    /// A cache, or none.
+    CacheOrOff: CacheWord | Cache,
     /// Rules of a market: built in, or a file.
     Rules: RulesWord | RulesFigure,
     /// What is ahead on arrival, beside what is displayed.
@@ -714,6 +735,10 @@ choices! {
 }
 
 words! {
+    /// No cache.
+    enum CacheWord { Off, }
+    /// Where the threads run.
+    enum PinWord { Auto, Off, }
     /// Requests beyond a limit.
     enum Excess { Reject, Wait, }
     /// The estimate that fills.
@@ -753,4 +778,15 @@ enum SessionsOrPreset {
     Preset(SessionPreset),
     /// Windows.
     Windows(Sessions),
+}
+
+/// A word, or cores: the replay's first, then everybody else's.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "described, never made")]
+enum Pin {
+    /// A word.
+    Word(PinWord),
+    /// Numbers of cores.
+    Cores(Vec<u16>),
 }

@@ -88,6 +88,34 @@ fn a_good_config_is_read_exactly() {
 }
 
 #[test]
+fn how_the_machine_is_used_is_no_part_of_the_hash() {
+    let hash = |config: &Config| effective::hash(&effective::document(config));
+    let plain = try_parse(GOOD, &[]).unwrap();
+    assert_eq!((&plain.run.pin, &plain.data.cache), (&Pin::Auto, &None));
+    let sets = ["run.pin=[1, 0]", "data.cache={dir: tapes, max_bytes: 5000}"];
+    let tuned = try_parse(GOOD, &sets).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(tuned.run.pin, Pin::Cores(vec![1, 0]));
+    let cache = data::CacheSpec { dir: "tapes".into(), bytes_max: Some(5_000) };
+    assert_eq!(tuned.data.cache, Some(cache));
+    assert_eq!(hash(&plain), hash(&tuned));
+    let off = try_parse(GOOD, &["run.pin=off", "data.cache=off"]).unwrap();
+    assert_eq!((&off.run.pin, &off.data.cache), (&Pin::Off, &None));
+    for (set, path, says) in [
+        ("run.pin=[1, 1]", "run.pin[1]", "named twice"),
+        ("run.pin=on", "run.pin", "auto, off"),
+        ("run.pin=[]", "run.pin", "empty"),
+        ("run.pins=off", "run.pins", "unknown key"),
+        ("data.cache=on", "data.cache", "off"),
+        ("data.cache={}", "data.cache.dir", "missing"),
+        ("data.cache={dir: x, max_bytes: 0}", "data.cache.max_bytes", "out of range"),
+    ] {
+        let found = faults(GOOD, &[set]);
+        let is_there = found.iter().any(|(_, at, text)| at == path && text.contains(says));
+        assert!(is_there, "{set}: {found:?}");
+    }
+}
+
+#[test]
 fn every_fault_is_told_at_once_with_its_place() {
     let text = r#"version: 2
 name: bad run
@@ -282,7 +310,8 @@ fn the_schema_knows_the_keys_that_the_reader_reads() {
     let one_lane = r#"
 version: 1
 name: x
-data: { parquet: {}, clickhouse: {}, synth: {} }
+data: { parquet: {}, clickhouse: {}, synth: {}, cache: {} }
+run: {}
 rules: {}
 references: { file: none.csv, clickhouse: {} }
 instruments: [{ sessions: { list: [{}] }, price_limits: {}, fees: [{}] }]

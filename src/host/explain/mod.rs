@@ -17,9 +17,10 @@ use crate::config::fault::{Faults, SourceText};
 use crate::config::origin::{self, Origin};
 use crate::config::{self, Config, LoadOptions, effective};
 use crate::output::OutputError;
+use crate::pipeline::{Layout, Written, drive};
 use crate::progress::{Mode, Progress};
 use crate::provenance::{self, BUILD, hex};
-use crate::run::{self, RunError, Written};
+use crate::run::{self, RunError};
 use crate::source;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::wire::{QueueRow, TraceRow};
@@ -127,11 +128,10 @@ pub fn explain(question: &Question<'_>) -> Result<Life, ExplainError> {
     replay.trace(0, question.order_id).map_err(RunError::from)?;
     let mut witness = [Witness::new(question)];
     let mut progress = Progress::start(question.progress, config.data.from_ns, config.data.to_ns);
-    let done = run::drive(&mut replay, &mut sources, &mut witness, &mut progress);
+    let done = drive(&mut replay, &mut sources, &mut witness, &mut progress, &Layout::of(&config));
     progress.finish();
     // A run that stopped early has seen part of the data, so its hash says nothing.
     done?;
-    replay.drain(0, &mut witness[0]);
     results.check_data(&hex(&replay.data_hash()))?;
     let summary = replay.summary(0).map_err(RunError::from)?;
     results.check_digest(&hex(&summary.order_digest), digest, build_note.as_deref())?;

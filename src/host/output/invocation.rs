@@ -1,5 +1,6 @@
 //! `invocation.json`: when, where and how fast a run was made, and by what. No result is in it.
 
+use crate::pipeline::times::Times;
 use crate::provenance::{BUILD, hex};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,6 +36,8 @@ pub struct Invocation {
     pub replay_seconds: f64,
     /// Which member of which sweep it was, if it was one.
     pub sweep: Option<Value>,
+    /// Where the replay's time went.
+    pub times: Times,
 }
 
 impl Invocation {
@@ -63,6 +66,7 @@ impl Invocation {
                 "replay_s": self.replay_seconds,
                 "rows": self.rows,
                 "rows_per_s": rate,
+                "parts": self.times.document(),
             },
         });
         if let Some(sweep) = &self.sweep {

@@ -8,9 +8,10 @@
 
 mod reader;
 
+use super::cache::{self, Cache, CachedSource, Origin, file::Key};
 use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use ::clickhouse::{Client, Compression};
 use reader::{Reader, within};
 use std::fmt;
@@ -137,8 +138,7 @@ struct Request {
     block_rows: usize,
     columns: Arc<str>,
     symbol: String,
-    from_ns: i64,
-    to_ns: i64,
+    span_ns: (i64, i64),
 }
 
 /// The selection, over bound parameters.
@@ -152,6 +152,19 @@ const FROM: &str = "FROM {database:Identifier}.{table:Identifier} \
 pub fn open(
     conn: &ClickHouseConn,
     recipes: &[DecodeConfig],
+) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
+    open_cached(conn, recipes, None)
+}
+
+/// The same through a cache, where there is one: with the instants, for each recipe, at which a segment ends and the next
+/// begins, rising.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_cached(
+    conn: &ClickHouseConn,
+    recipes: &[DecodeConfig],
+    cache: Option<(&Arc<Cache>, &[Vec<i64>])>,
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
     for name in [&conn.database, &conn.table] {
@@ -176,21 +189,98 @@ pub fn open(
     debug_assert_eq!(needed.len(), COLUMNS.len() + 1);
     let conn = Arc::new(conn.clone());
     let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
-    for config in recipes {
-        let (from_ns, to_ns) = span_recorded(config);
+    for (index, config) in recipes.iter().enumerate() {
         let request = Request {
             conn: conn.clone(),
             block_rows,
             columns: columns.clone(),
             symbol: config.symbol.clone(),
-            from_ns,
-            to_ns,
+            span_ns: span_recorded(config),
         };
         let count = within(conn.receive_timeout, request.count(&client));
         let rows_total = runtime.block_on(count).map_err(fail)?;
-        streams.push(Box::new(ClickHouseSource::new(config.clone(), request, rows_total)));
+        let chunk_rows = share(config.chunk_rows, recipes.len());
+        let config = DecodeConfig { chunk_rows, ..config.clone() };
+        streams.push(match cache {
+            Some((cache, cuts)) => through(cache, &config, &request, rows_total, &cuts[index]),
+            None => Box::new(ClickHouseSource::new(config, request, rows_total)),
+        });
     }
     Ok(streams)
+}
+
+/// A stream through a cache, one segment between two cuts. The server sorts by time, so segments lie one behind the other.
+fn through(
+    cache: &Arc<Cache>,
+    config: &DecodeConfig,
+    request: &Request,
+    rows_total: u64,
+    cuts: &[i64],
+) -> Box<dyn RowSource> {
+    let name = ClickHouseSource::new(config.clone(), request.clone(), rows_total).describe();
+    let inner = cuts.iter().copied().filter(|cut| (config.from_ns + 1..config.to_ns).contains(cut));
+    let starts = std::iter::once(config.from_ns).chain(inner.clone());
+    let origin = |(from_ns, to_ns)| {
+        let config = DecodeConfig { from_ns, to_ns, ..config.clone() };
+        let request = Request { span_ns: span_recorded(&config), ..request.clone() };
+        Box::new(TableOrigin { config, request }) as Box<dyn Origin>
+    };
+    let origins = starts.zip(inner.chain([config.to_ns])).map(origin).collect();
+    Box::new(CachedSource::new(cache.clone(), config, origins, name, Some(rows_total)))
+}
+
+/// The rows of one symbol between two instants, as they are in the table now.
+///
+/// What guards against stale rows: the server is asked for their count and for a sum of hashes over every column that
+/// is decoded, and again before a segment is kept. That costs it one unsorted read of them, which all its cores
+/// can share. Neither the address nor the table's name is part of the key: the same rows are the same rows. A sum of 64-bit
+/// hashes is proof against accidents, not against somebody who forges rows.
+struct TableOrigin {
+    config: DecodeConfig,
+    request: Request,
+}
+
+impl TableOrigin {
+    /// Asks the server, by a runtime of its own.
+    fn ask<T, F: Future<Output = Result<T, ::clickhouse::error::Error>>>(
+        &self,
+        question: impl FnOnce(Client) -> F,
+    ) -> Result<T, String> {
+        let conn = &self.request.conn;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let answer = question(conn.client(self.request.block_rows));
+        runtime.map_err(|e| e.to_string())?.block_on(within(conn.receive_timeout, answer))
+    }
+}
+
+impl Origin for TableOrigin {
+    fn key(&self) -> Result<Key, String> {
+        let columns = &self.request.columns;
+        // As one tuple: a null among plain arguments would take its row out of the sum.
+        let sql = format!(
+            "SELECT concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns}))))) {FROM}"
+        );
+        let asked = async |client: Client| {
+            let query = self.request.query(&client, &sql).with_setting("max_execution_time", "0");
+            query.fetch_one::<String>().await
+        };
+        let content = self.ask(asked)?;
+        let mut hasher = cache::begin_key(&self.config);
+        cache::add_text(&mut hasher, "clickhouse");
+        cache::add_text(&mut hasher, columns);
+        cache::add_text(&mut hasher, &content);
+        Ok(hasher.finalize().into())
+    }
+
+    fn open(&self) -> Result<Box<dyn RowSource>, SourceError> {
+        let count = async |client: Client| self.request.count(&client).await;
+        let rows_total = self.ask(count).map_err(|message| SourceError::Server {
+            place: self.request.conn.to_string(),
+            message,
+        })?;
+        let (config, request) = (self.config.clone(), self.request.clone());
+        Ok(Box::new(ClickHouseSource::new(config, request, rows_total)))
+    }
 }
 
 /// Reads a small table with the columns `symbol` and `trading_day` (a date, or yyyymmdd) as lines of text: the values of
@@ -272,8 +362,8 @@ impl Request {
             .param("database", &self.conn.database)
             .param("table", &self.conn.table)
             .param("symbol", &self.symbol)
-            .param("from_ns", self.from_ns)
-            .param("to_ns", self.to_ns)
+            .param("from_ns", self.span_ns.0)
+            .param("to_ns", self.span_ns.1)
     }
 
     async fn count(&self, client: &Client) -> Result<u64, ::clickhouse::error::Error> {

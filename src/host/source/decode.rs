@@ -180,9 +180,6 @@ impl Columns {
             ts_ns if ts_ns == recorded_ns => event.ts_exch_ns,
             ts_ns => ts_ns,
         };
-        if event.ts_recv_ns < event.ts_exch_ns {
-            event.flags |= flags::NO_RECV_CLOCK;
-        }
         event
     }
 
@@ -249,6 +246,46 @@ struct Side {
 }
 
 impl Side {
+    const EMPTY: Side = Side {
+        price: [UNDEF_PRICE; LEVELS_MAX],
+        qty: [0; LEVELS_MAX],
+        count: 0,
+        is_cut: false,
+        flags: 0,
+    };
+
+    /// A side with nothing odd about it, which nearly all are: no more levels than are kept, each with a price and a
+    /// size that stand as they are. `None` leaves it to the rules, one by one. The two agree: what passes here passes there.
+    #[inline]
+    fn plain<const IS_BID: bool>(
+        prices: &[i64],
+        sizes: &[i64],
+        config: &DecodeConfig,
+    ) -> Option<Self> {
+        if prices.len() > LEVELS_MAX || config.lot > 1 {
+            return None;
+        }
+        let lowest = if config.negative_prices { 1 - SENTINEL.cast_signed() } else { 1 };
+        let prices_fit = |price: &i64| (lowest..SENTINEL.cast_signed()).contains(price);
+        // Not cut short at the first odd one: there is none, and a branch a level costs more.
+        let mut is_plain = true;
+        for (price, size) in prices.iter().zip(sizes) {
+            is_plain &= prices_fit(price) & (1..=i64::from(u32::MAX)).contains(size);
+        }
+        for pair in prices.windows(2) {
+            is_plain &= if IS_BID { pair[1] < pair[0] } else { pair[1] > pair[0] };
+        }
+        if !is_plain {
+            return None;
+        }
+        let mut side = Side { count: prices.len(), ..Side::EMPTY };
+        side.price[..prices.len()].copy_from_slice(prices);
+        for (qty, size) in side.qty.iter_mut().zip(sizes) {
+            *qty = *size as u32;
+        }
+        Some(side)
+    }
+
     fn read<const IS_BID: bool>(
         columns: &SideColumns,
         row: usize,
@@ -261,13 +298,10 @@ impl Side {
             let detail = format!("{} sizes for {} prices", sizes.len(), prices.len());
             return Err(bad("unequal arrays", size_name, detail));
         }
-        let mut side = Side {
-            price: [UNDEF_PRICE; LEVELS_MAX],
-            qty: [0; LEVELS_MAX],
-            count: 0,
-            is_cut: false,
-            flags: 0,
-        };
+        if let Some(side) = Side::plain::<IS_BID>(prices, sizes, config) {
+            return Ok(side);
+        }
+        let mut side = Side::EMPTY;
         let mut previous = None;
         for (level, (&price, &size)) in prices.iter().zip(sizes).enumerate() {
             if size <= 0 {

@@ -4,6 +4,7 @@
 //! proved, never assumed from a closed connection. A row that cannot be read is an error that names file or query,
 //! position and column, or is skipped and counted, by policy; nothing is dropped silently.
 
+pub mod cache;
 pub mod clickhouse;
 pub mod columns;
 pub mod decode;
@@ -13,10 +14,13 @@ pub mod pending;
 pub mod synth;
 
 use crate::config::Config;
-use crate::config::data::SourceSpec;
-use btcore::wire::{Depth, Event};
+use crate::config::data::{DataSpec, SourceSpec};
+use crate::config::instrument::InstrumentSpec;
+use btcore::wire::{Depth, Event, Session};
+use cache::Cache;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use clickhouse::{ClickHouseConn, Secret};
 
@@ -32,6 +36,15 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// An empty one with room for so many rows, whatever they are.
+    pub fn with_room(rows: usize) -> Self {
+        Chunk {
+            events: Vec::with_capacity(rows),
+            depths: Vec::with_capacity(rows),
+            seqs: Vec::with_capacity(rows),
+        }
+    }
+
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.events.clear();
@@ -164,6 +177,17 @@ impl SourceError {
     }
 }
 
+/// Chunks of a stream between its reader and the replay.
+pub(crate) const CHUNKS: usize = 4;
+/// Smaller chunks than this cost more to hand over than to fill.
+const CHUNK_ROWS_MIN: usize = 512;
+
+/// Rows of one chunk of each of `streams` streams, when all their chunks together are to hold `chunk_rows`: so memory
+/// grows neither with the streams, as long as the chunks are not tiny, nor with the rings.
+pub(crate) fn share(chunk_rows: usize, streams: usize) -> usize {
+    (chunk_rows / (CHUNKS * streams.max(1))).max(chunk_rows.min(CHUNK_ROWS_MIN))
+}
+
 /// Opens the streams of a config's source.
 ///
 /// # Errors
@@ -187,8 +211,9 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
             chunk_rows: data.chunk_rows,
         })
         .collect();
+    let cache = data.cache.as_ref().and_then(Cache::open).map(Arc::new);
     match &data.source {
-        SourceSpec::Parquet { files } => parquet::open(files, &recipes),
+        SourceSpec::Parquet { files } => parquet::open_cached(files, &recipes, cache.as_ref()),
         SourceSpec::ClickHouse(server, table) => {
             let password = server.password.read().map_err(|message| SourceError::Server {
                 place: format!("{} ({}.{table})", server.url, server.database),
@@ -199,11 +224,30 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
                 password: Some(Secret::new(password)),
                 ..ClickHouseConn::new(&server.url, &server.database, table)
             };
-            clickhouse::open(&conn, &recipes)
+            let cuts: Vec<Vec<i64>> = match &cache {
+                Some(_) => config.instruments.iter().map(|spec| cuts(spec, data)).collect(),
+                None => Vec::new(),
+            };
+            let cache = cache.as_ref().map(|cache| (cache, cuts.as_slice()));
+            clickhouse::open_cached(&conn, &recipes, cache)
         }
         SourceSpec::Synth { .. } => {
             let Some(recipe) = synth::recipe(config)? else { return Ok(Vec::new()) };
-            Ok(vec![Box::new(synth::SynthSource::new(recipe, data.chunk_rows)?)])
+            Ok(vec![Box::new(synth::SynthSource::new(recipe, share(data.chunk_rows, 1))?)])
         }
     }
+}
+
+/// Where one trading day of an instrument ends and the next begins; midnights of UTC where it has none. Any cuts give the
+/// same rows; those that every run finds alike let runs over other spans share segments.
+fn cuts(spec: &InstrumentSpec, data: &DataSpec) -> Vec<i64> {
+    let sessions = &spec.instrument.sessions;
+    if sessions.is_empty() {
+        const DAY_NS: i64 = 86_400_000_000_000;
+        let first = data.from_ns.div_euclid(DAY_NS).saturating_add(1);
+        let last = data.to_ns.div_euclid(DAY_NS);
+        return (first..=last).filter_map(|day| day.checked_mul(DAY_NS)).collect();
+    }
+    let is_cut = |pair: &&[Session]| pair[0].trading_day != pair[1].trading_day;
+    sessions.windows(2).filter(is_cut).map(|pair| pair[0].close_ns).collect()
 }

@@ -6,9 +6,10 @@
 //! and the stamp of those rows are. Memory is one batch of at most `BATCH_ROWS` rows a stream. The end is proved: as
 //! many rows of every group are met as its metadata promises.
 
+use super::cache::{self, Cache, CachedSource, Origin, file::Key, identity};
 use super::columns::{self, ROW_NUMBER};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
@@ -37,6 +38,8 @@ struct Part {
     groups: Vec<Group>,
     from_ns: i64,
     to_ns: i64,
+    /// Whether the span leaves nothing of the file out.
+    is_whole: bool,
 }
 
 /// A row group that may hold rows of a stream.
@@ -88,7 +91,18 @@ pub fn open(
     files: &[PathBuf],
     recipes: &[DecodeConfig],
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
-    let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
+    open_cached(files, recipes, None)
+}
+
+/// The same through a cache: one segment for each file and symbol.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_cached(
+    files: &[PathBuf],
+    recipes: &[DecodeConfig],
+    cache: Option<&Arc<Cache>>,
+) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     let mut parts: Vec<Vec<Part>> = recipes.iter().map(|_| Vec::new()).collect();
     for path in files {
         let (_, metadata) = load(path)?;
@@ -97,21 +111,70 @@ pub fn open(
             parts.extend(part(path, metadata.metadata(), recipe));
         }
     }
+    let mut streams: Vec<(&DecodeConfig, Vec<Part>)> = Vec::new();
     for (recipe, parts) in recipes.iter().zip(parts) {
-        for chain in chains(parts) {
-            streams.push(Box::new(ParquetSource::new(recipe.clone(), chain)));
-        }
+        streams.extend(chains(parts).into_iter().map(|chain| (recipe, chain)));
     }
     if streams.is_empty() {
         // Nothing to read is a stream that ends at once; the run then says that it found no rows.
-        let recipe = recipes.first().cloned();
-        streams.extend(
-            recipe.map(|recipe| {
-                Box::new(ParquetSource::new(recipe, Vec::new())) as Box<dyn RowSource>
-            }),
-        );
+        streams.extend(recipes.first().map(|recipe| (recipe, Vec::new())));
     }
-    Ok(streams)
+    let count = streams.len();
+    let stream = |(recipe, chain): (&DecodeConfig, Vec<Part>)| {
+        let chunk_rows = share(recipe.chunk_rows, count);
+        let recipe = DecodeConfig { chunk_rows, ..recipe.clone() };
+        match cache {
+            Some(cache) => through(cache, recipe, chain),
+            None => Box::new(ParquetSource::new(recipe, chain)) as Box<dyn RowSource>,
+        }
+    };
+    Ok(streams.into_iter().map(stream).collect())
+}
+
+/// A chain of files through a cache.
+fn through(cache: &Arc<Cache>, recipe: DecodeConfig, chain: Vec<Part>) -> Box<dyn RowSource> {
+    let plain = ParquetSource::new(recipe.clone(), chain.clone());
+    let origin = |part| {
+        Box::new(FileOrigin { cache: cache.clone(), recipe: recipe.clone(), part })
+            as Box<dyn Origin>
+    };
+    Box::new(CachedSource::new(
+        cache.clone(),
+        &recipe,
+        chain.into_iter().map(origin).collect(),
+        plain.describe(),
+        plain.rows_total_hint(),
+    ))
+}
+
+/// The rows of one symbol in one file.
+struct FileOrigin {
+    cache: Arc<Cache>,
+    recipe: DecodeConfig,
+    part: Part,
+}
+
+impl Origin for FileOrigin {
+    fn key(&self) -> Result<Key, String> {
+        let path = &self.part.path;
+        let content = identity::content(self.cache.dir(), path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut recipe = self.recipe.clone();
+        if self.part.is_whole {
+            // Every span that holds the file whole gives the same rows.
+            (recipe.from_ns, recipe.to_ns) = (i64::MIN, i64::MAX);
+        }
+        let mut hasher = cache::begin_key(&recipe);
+        cache::add_text(&mut hasher, "parquet");
+        // A row that is left out is told of by the file's name.
+        cache::add_text(&mut hasher, &path.display().to_string());
+        hasher.update(&content);
+        Ok(hasher.finalize().into())
+    }
+
+    fn open(&self) -> Result<Box<dyn RowSource>, SourceError> {
+        Ok(Box::new(ParquetSource::new(self.recipe.clone(), vec![self.part.clone()])))
+    }
 }
 
 /// Splits files, by time, into as few chains as do not overlap.
@@ -130,13 +193,23 @@ fn chains(mut parts: Vec<Part>) -> Vec<Vec<Part>> {
 
 /// What a file holds of a stream, by its statistics; `None` for nothing.
 fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Option<Part> {
-    let mut part =
-        Part { path: path.into(), groups: Vec::new(), from_ns: i64::MAX, to_ns: i64::MIN };
+    let mut part = Part {
+        path: path.into(),
+        groups: Vec::new(),
+        from_ns: i64::MAX,
+        to_ns: i64::MIN,
+        is_whole: true,
+    };
+    // Stamps this far within the span stay within it when they are snapped.
+    let margin_ns = recipe.from_ns.saturating_sub(span_recorded(recipe).0);
+    let inner_from_ns = recipe.from_ns.saturating_add(margin_ns);
+    let inner_to_ns = recipe.to_ns.saturating_sub(margin_ns);
     let (span_from_ns, span_to_ns) = span_recorded(recipe);
     let mut row_first = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
         let (from_ns, to_ns) = times(group);
+        part.is_whole &= from_ns >= inner_from_ns && to_ns < inner_to_ns;
         if from_ns < span_to_ns && to_ns >= span_from_ns && may_hold(group, &recipe.symbol) {
             let is_mixed =
                 from_ns < span_from_ns || to_ns >= span_to_ns || !holds_only(group, &recipe.symbol);

@@ -55,6 +55,22 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Begins with an empty chunk.
+    pub fn of(chunk: Chunk) -> Self {
+        Pending { chunk, rows_taken: 0, books_taken: 0 }
+    }
+
+    /// Whether all of it was taken.
+    pub fn is_taken(&self) -> bool {
+        self.rows_taken == self.chunk.events.len()
+    }
+
+    /// Takes another chunk in, for the one that it gives back.
+    pub fn replace(&mut self, chunk: Chunk) -> Chunk {
+        (self.rows_taken, self.books_taken) = (0, 0);
+        std::mem::replace(&mut self.chunk, chunk)
+    }
+
     /// Gives rows of `source` to `taker`, or closes the stream. Calls `note` with every new chunk.
     ///
     /// # Errors
@@ -66,7 +82,7 @@ impl Pending {
         source: &mut dyn RowSource,
         note: impl FnOnce(&Chunk),
     ) -> Result<(), FeedError> {
-        if self.rows_taken == self.chunk.events.len() {
+        if self.is_taken() {
             (self.rows_taken, self.books_taken) = (0, 0);
             if !source.next_chunk(&mut self.chunk)? {
                 taker.close(stream);
@@ -74,6 +90,19 @@ impl Pending {
             }
             note(&self.chunk);
         }
+        self.push(taker, stream, || source.describe())
+    }
+
+    /// Gives what is left of the chunk to `taker`, as much as it takes. `place` names the source.
+    ///
+    /// # Errors
+    /// A row was refused.
+    pub fn push(
+        &mut self,
+        taker: &mut impl Taker,
+        stream: usize,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), FeedError> {
         let rest = &self.chunk.events[self.rows_taken..];
         let rows = Rows {
             events: rest,
@@ -81,7 +110,7 @@ impl Pending {
             seqs: &self.chunk.seqs[self.rows_taken..],
         };
         let taken = taker.push(stream, rows).map_err(|fault| {
-            let message = format!("{}: {}", source.describe(), fault.message);
+            let message = format!("{}: {}", place(), fault.message);
             FeedError::Fault(Fault { status: fault.status, message })
         })?;
         self.books_taken += rest[..taken].iter().filter(|e| e.kind == kind::BOOK).count();

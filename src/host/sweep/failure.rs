@@ -52,6 +52,7 @@ impl Failure {
             RunError::Source(_) => "source",
             RunError::Output(_) => "output",
             RunError::Panic(_) => "panic",
+            RunError::Thread(_) => "thread",
             RunError::Signal(_) => "signal",
             RunError::Core(fault) => match fault.status {
                 Status::StrategyStopped | Status::RoundsExceeded | Status::Exception => "strategy",

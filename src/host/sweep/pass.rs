@@ -16,10 +16,13 @@ use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
 use crate::output::result::RunResult;
 use crate::output::{OutputError, clickhouse, summary, tables};
+use crate::pipeline::pin::Pin;
+use crate::pipeline::times::Times;
+use crate::pipeline::{Layout, drive, panic_text};
 use crate::plugin::Code;
 use crate::progress::{GAUGE_PARTS, Gauge, Progress};
 use crate::provenance::hex;
-use crate::run::{self, RunError, Written};
+use crate::run::{self, RunError};
 use crate::source::{self, RowSource};
 use btcore::engine::{Replay, StrategySlot};
 use btcore::wire::Status;
@@ -81,7 +84,7 @@ pub fn run(start: &Start<'_>, pass: &Pass) -> Result<Outcome, SweepError> {
         Ok(Err(Trouble::Market(error))) => outcome.failed.extend(all_fail(&left, &error)),
         Ok(Err(Trouble::Pass(error))) => settle(start, pass, &left, &error, &mut outcome),
         Err(payload) => {
-            let error = RunError::Panic(run::panic_text(payload.as_ref()));
+            let error = RunError::Panic(panic_text(payload.as_ref()));
             settle(start, pass, &left, &error, &mut outcome);
         }
     }
@@ -177,21 +180,20 @@ fn replay(start: &Start<'_>, pass: &Pass, outcome: &mut Outcome) -> Result<(), T
     let replayed = Instant::now();
     let gauge = Gauge::new(&start.gauge, pass.lanes);
     let mut progress = Progress::gauged(gauge, span.0, span.1);
-    let ran = run::drive(&mut replay, &mut sources, &mut sinks, &mut progress);
+    // Passes share the cores as they come; each has one replay, a reader and a writer.
+    let layout = Layout { pin: Pin::Off, ..Layout::of(&first.config) };
+    let ran = drive(&mut replay, &mut sources, &mut sinks, &mut progress, &layout);
     let is_alone = pass.members.len() == 1;
-    if ran.is_ok() || is_alone {
-        for (index, sink) in sinks.iter_mut().enumerate() {
-            replay.drain(index, sink);
-            sink.check()?;
-        }
-    }
     let describe: Vec<String> = sources.iter().map(|source| source.describe()).collect();
-    if let Err(error) = ran {
-        if is_alone {
-            sinks.iter().for_each(LaneSink::tell);
+    let times = match ran {
+        Ok(times) => times,
+        Err(error) => {
+            if is_alone {
+                sinks.iter().for_each(LaneSink::tell);
+            }
+            return Err(trouble(error, &describe));
         }
-        return Err(trouble(error, &describe));
-    }
+    };
     if replay.feed_stats().iter().all(|stats| stats.rows_in == 0) {
         return Err(Trouble::Market(run::no_data(&first.config, &describe)));
     }
@@ -203,6 +205,7 @@ fn replay(start: &Start<'_>, pass: &Pass, outcome: &mut Outcome) -> Result<(), T
         replay_seconds: replayed.elapsed().as_secs_f64(),
         sources: describe,
         lanes: lane_count,
+        times,
     };
     for seat in seats {
         let member = seat.member;
@@ -290,6 +293,7 @@ struct About {
     replay_seconds: f64,
     sources: Vec<String>,
     lanes: u64,
+    times: Times,
 }
 
 /// Writes a member's results and gives them their name; returns the hash of its rows.
@@ -332,6 +336,7 @@ fn publish(
         rows: about.rows,
         open_seconds: about.open_seconds,
         replay_seconds: about.replay_seconds,
+        times: about.times,
         sweep: Some(json!({
             "file": start.config_path,
             "member": spec.name,

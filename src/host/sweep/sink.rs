@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::output::OutputError;
 use crate::output::dir::Staging;
 use crate::output::tables::{LaneTables, Names};
-use crate::run::Written;
+use crate::pipeline::Written;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::wire::QueueRow;
 use std::sync::Arc;

@@ -65,6 +65,25 @@ fn demo<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn verbose_tells_where_the_time_went_and_changes_no_result() {
+    let scratch = Scratch::new("verbose");
+    let plain = run(&demo(&scratch.at("plain"), &["--json", "--set", "run.pin=off"]));
+    let told = run(&demo(&scratch.at("told"), &["--json", "-v"]));
+    assert_eq!((plain.status.code(), told.status.code()), (Some(0), Some(0)));
+    assert_eq!(plain.stdout, told.stdout, "the summary holds no time");
+    assert!(plain.stderr.is_empty());
+    let talk = String::from_utf8_lossy(&told.stderr);
+    for word in ["events ", "lanes x events", "first chunk", "decode", "waits for rows", "write"] {
+        assert!(talk.contains(word), "{word}: {talk}");
+    }
+    let text = fs::read(scratch.0.join("told/invocation.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let parts = &document["timings"]["parts"];
+    assert!(parts["decode_busy_s"].as_f64().unwrap() > 0.0, "{parts}");
+    assert!(parts["replay_busy_s"].as_f64().unwrap() > 0.0, "{parts}");
+}
+
+#[test]
 fn the_demo_writes_results_and_tells_them() {
     let scratch = Scratch::new("demo");
     let output = run(&["demo", "--out", &scratch.at("d"), "--seed", "3"]);

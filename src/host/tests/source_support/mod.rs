@@ -369,9 +369,6 @@ fn twin_checked(
     let ingest = at::<Int64Type>(batch, "ingest_ts", row).filter(|&ts| ts != 0);
     event.ts_recv_ns =
         ingest.map_or(UNDEF_TIME, |ts| if ts == recorded { event.ts_exch_ns } else { ts });
-    if ingest.is_none() || event.ts_recv_ns < event.ts_exch_ns {
-        event.flags |= flags::NO_RECV_CLOCK;
-    }
     let kind = text(batch, "type", row).ok_or("null")?;
     let seq = at::<UInt64Type>(batch, "seq_no", row).ok_or("null")?;
     if kind == "Tick" {

@@ -1,0 +1,264 @@
+//! The writer: takes what the lanes are drained of off the replay's hands, and writes it behind it.
+//!
+//! Invariants: batches are written in the order of the drains, each into its lane and each kind of row in its own
+//! order, so every file has the bytes it would have without the thread. The first failure is kept and stops the
+//! replay at its next drain; batches that still come are given to their lanes all the same, since what a strategy complained of is
+//! to be told.
+
+use super::{Gone, LOOK_UP, WakeOnDrop};
+use crate::output::OutputError;
+use crate::run::RunError;
+use crate::signal;
+use btcore::engine::Replay;
+use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
+use btcore::strategy::Strategy;
+use btcore::wire::{QueueRow, TraceRow};
+use rtrb::{Consumer, Producer, RingBuffer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Batches between the replay and the writer, being filled and being written included.
+const BATCHES: usize = 2;
+
+/// Where a lane's rows go, and whether they have got there.
+pub(crate) trait Written: Sink {
+    /// The first failure of a write since the last call.
+    fn check(&mut self) -> Result<(), OutputError>;
+}
+
+/// One drain of one lane.
+struct Batch {
+    lane: usize,
+    orders: Vec<OrderRow>,
+    fills: Vec<FillRow>,
+    queues: Vec<QueueRow>,
+    series: Vec<SeriesRow>,
+    days: Vec<DayRow>,
+    lines: Vec<LogLine>,
+    text: String,
+    traces: Vec<TraceRow>,
+}
+
+struct LogLine {
+    ts_ns: i64,
+    strategy: u32,
+    level: u8,
+    /// Where its text ends; it begins where the line before ends.
+    end: usize,
+}
+
+impl Sink for Batch {
+    fn order(&mut self, row: &OrderRow) {
+        self.orders.push(*row);
+    }
+    fn fill(&mut self, row: &FillRow) {
+        self.fills.push(*row);
+    }
+    fn queue(&mut self, row: &QueueRow) {
+        self.queues.push(*row);
+    }
+    fn series(&mut self, row: &SeriesRow) {
+        self.series.push(*row);
+    }
+    fn day(&mut self, row: &DayRow) {
+        self.days.push(*row);
+    }
+    fn log(&mut self, ts_ns: i64, strategy: u32, level: u8, text: &str) {
+        self.text.push_str(text);
+        self.lines.push(LogLine { ts_ns, strategy, level, end: self.text.len() });
+    }
+    fn trace(&mut self, row: &TraceRow) {
+        self.traces.push(*row);
+    }
+}
+
+/// Bytes of a line of a strategy, on average.
+const LINE_BYTES: usize = 64;
+
+impl Batch {
+    fn of(records: usize) -> Self {
+        Batch {
+            lane: 0,
+            orders: Vec::with_capacity(records),
+            fills: Vec::with_capacity(records),
+            queues: Vec::with_capacity(records),
+            series: Vec::with_capacity(records),
+            days: Vec::with_capacity(records),
+            lines: Vec::with_capacity(records),
+            text: String::with_capacity(records.saturating_mul(LINE_BYTES)),
+            // Only where an order is traced.
+            traces: Vec::new(),
+        }
+    }
+
+    /// Gives everything to a lane, in the recorder's own order, and keeps the memory.
+    fn pour(&mut self, lane: &mut impl Sink) {
+        self.orders.drain(..).for_each(|row| lane.order(&row));
+        self.fills.drain(..).for_each(|row| lane.fill(&row));
+        self.queues.drain(..).for_each(|row| lane.queue(&row));
+        self.series.drain(..).for_each(|row| lane.series(&row));
+        self.days.drain(..).for_each(|row| lane.day(&row));
+        let mut start = 0;
+        for line in self.lines.drain(..) {
+            lane.log(line.ts_ns, line.strategy, line.level, &self.text[start..line.end]);
+            start = line.end;
+        }
+        self.text.clear();
+        self.traces.drain(..).for_each(|row| lane.trace(&row));
+    }
+}
+
+/// The replay's side. Dropping it lets the writer end once everything is written.
+pub(super) struct Recorders {
+    full: Option<Producer<Batch>>,
+    spent: Consumer<Batch>,
+    has_failed: Arc<AtomicBool>,
+    writer: Option<Thread>,
+    waited: Duration,
+}
+
+/// The writer's side.
+pub(super) struct Inlet {
+    full: Consumer<Batch>,
+    spent: Producer<Batch>,
+    has_failed: Arc<AtomicBool>,
+}
+
+/// Makes the two sides.
+///
+/// A batch has room for `records` rows of each kind from the start: grown by and by, it would leave its smaller selves
+/// behind in the heap.
+pub(super) fn join(records: usize) -> (Recorders, Inlet) {
+    let (full_in, full_out) = RingBuffer::new(BATCHES);
+    let (mut spent_in, spent_out) = RingBuffer::new(BATCHES);
+    for _ in 0..BATCHES {
+        // There is room for as many.
+        let _ = spent_in.push(Batch::of(records));
+    }
+    let has_failed = Arc::new(AtomicBool::new(false));
+    let recorders = Recorders {
+        full: Some(full_in),
+        spent: spent_out,
+        has_failed: has_failed.clone(),
+        writer: None,
+        waited: Duration::ZERO,
+    };
+    (recorders, Inlet { full: full_out, spent: spent_in, has_failed })
+}
+
+impl Recorders {
+    /// Tells whom to wake.
+    pub fn with_writer(mut self, writer: Thread) -> Self {
+        self.writer = Some(writer);
+        self
+    }
+
+    /// Drains a lane of a replay that is to go on, waiting for the writer if it is behind.
+    pub fn drain<S: Strategy>(
+        &mut self,
+        replay: &mut Replay<S>,
+        lane: usize,
+    ) -> Result<(), RunError> {
+        let batch = self.batch(true)?;
+        self.send(replay, lane, batch);
+        if self.has_failed.load(Ordering::Acquire) {
+            // Stops the replay; the writer tells why when it is joined.
+            return Err(Gone::Thread.into());
+        }
+        Ok(())
+    }
+
+    /// Drains a lane of a replay that is over. A writer that is gone is told of when it is joined.
+    pub fn finish<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize) {
+        if let Ok(batch) = self.batch(false) {
+            self.send(replay, lane, batch);
+        }
+    }
+
+    /// Time spent waiting for the writer.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    fn send<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize, mut batch: Batch) {
+        batch.lane = lane;
+        replay.drain(lane, &mut batch);
+        if let Some(full) = &mut self.full {
+            // Never full: there is a place for every batch.
+            let _ = full.push(batch);
+        }
+        self.wake();
+    }
+
+    fn batch(&mut self, heeds_signals: bool) -> Result<Batch, Gone> {
+        let mut since = None;
+        let batch = loop {
+            let is_gone = self.spent.is_abandoned();
+            if let Ok(batch) = self.spent.pop() {
+                break Ok(batch);
+            }
+            if is_gone {
+                break Err(Gone::Thread);
+            }
+            match signal::caught() {
+                Some(number) if heeds_signals => break Err(Gone::Signal(number)),
+                _ => {}
+            }
+            since.get_or_insert_with(Instant::now);
+            thread::park_timeout(LOOK_UP);
+        };
+        self.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
+        batch
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = &self.writer {
+            writer.unpark();
+        }
+    }
+}
+
+impl Drop for Recorders {
+    fn drop(&mut self) {
+        self.full = None;
+        self.wake();
+    }
+}
+
+/// Writes until the replay's side is gone and every batch is written; returns the first failure and the time spent
+/// writing.
+pub(super) fn run<W: Written>(
+    lanes: &mut [W],
+    inlet: Inlet,
+    replay: Thread,
+) -> (Result<(), OutputError>, Duration) {
+    // The rings go before the wake-up: whoever is woken finds them gone.
+    let wake = WakeOnDrop(replay);
+    let Inlet { mut full, mut spent, has_failed } = inlet;
+    let (mut first, mut busy) = (Ok(()), Duration::ZERO);
+    loop {
+        // Asked before the ring is looked into: what was put there before the replay went is still to be written.
+        let is_gone = full.is_abandoned();
+        let Ok(mut batch) = full.pop() else {
+            if is_gone {
+                return (first, busy);
+            }
+            thread::park_timeout(LOOK_UP);
+            continue;
+        };
+        let since = Instant::now();
+        let lane = &mut lanes[batch.lane];
+        batch.pour(lane);
+        let done = lane.check();
+        busy += since.elapsed();
+        if first.is_ok() && done.is_err() {
+            first = done;
+            has_failed.store(true, Ordering::Release);
+        }
+        // Never full: there is a place for every batch.
+        let _ = spent.push(batch);
+        wake.0.unpark();
+    }
+}
