@@ -208,5 +208,7 @@ fn memory_does_not_grow_with_the_run() {
     let (_, one) = run(&scratch, &config, [DAYS[1], DAYS[1]], 65_536);
     let (_, two) = run(&scratch, &config, DAYS, 65_536);
     println!("peak memory: one day {one} KiB, two days {two} KiB");
-    assert!(two * 10 <= one * 11, "two days take {two} KiB, one {one} KiB");
+    // A day's rows are 38 MB. The heaps of several threads come to their level within some files, a few MB above the first.
+    assert!(two < one + (16 << 10), "two days take {two} KiB, one {one} KiB");
+    assert!(two < (128 << 10) + (20 << 10), "{two} KiB is more than 128 MiB beside the window");
 }
