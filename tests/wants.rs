@@ -40,7 +40,7 @@ impl Picky {
         let Some((book, _)) = context.book(other).map(|(event, depth)| (*event, *depth)) else {
             return;
         };
-        if self.acts % 4 == 0 && book.is_book_valid() && book.kind == kind::BOOK {
+        if self.acts.is_multiple_of(4) && book.is_book_valid() && book.kind == kind::BOOK {
             let (side, price) = match self.acts % 8 {
                 0 => (Side::Buy, book.bid_price + self.acts as i64 % 3 * E6),
                 _ => (Side::Sell, book.ask_price - self.acts as i64 % 3 * E6),
@@ -48,10 +48,10 @@ impl Picky {
             let req = OrderReq { instrument: other, price, ..limit(side, 0, 1, Tif::Rod) };
             let _ = context.order_submit(&req);
         }
-        if self.acts % 5 == 0 {
+        if self.acts.is_multiple_of(5) {
             let _ = context.order_cancel(self.acts / 12);
         }
-        if self.acts % 11 == 0 {
+        if self.acts.is_multiple_of(11) {
             let _ = context.timer_set(context.now_ns() + self.acts as i64 % 3 * MS, self.acts);
         }
     }

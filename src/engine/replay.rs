@@ -14,6 +14,7 @@ use crate::wire::limits::{
     FEES_MAX, INSTRUMENTS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX, TICK_STEPS_MAX,
 };
 use crate::wire::{Fault, Instrument, LEVELS_MAX, Status};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -32,7 +33,7 @@ pub enum Need {
 
 /// Where the rows of a replay come from.
 enum Source {
-    Streams(Feed),
+    Streams(Box<Feed>),
     Tape(Arc<Tape>),
 }
 
@@ -85,7 +86,7 @@ impl<S: Strategy> Replay<S> {
             lane
         };
         let lanes = lanes.into_iter().map(lane).collect();
-        let source = Source::Streams(feed);
+        let source = Source::Streams(Box::new(feed));
         Ok(Replay { source, instruments, lanes, block_rows, is_fed: false })
     }
 
