@@ -9,7 +9,7 @@
 //! of a stream come in its own order, a stream's error and its end come behind its rows, and a lane's rows are
 //! written in the order of its drains. A side that is ahead waits, parked; nothing is dropped, and no thread waits for
 //! one that waits for it: a reader fills any ring with room, so it has something to do for every stream that the
-//! replay can ask for. Whoever fails or panics, every thread has ended when [`drive`] returns.
+//! replay can ask for. Whoever fails or panics, every thread has ended when `drive` returns.
 //!
 //! Cost: a wake-up or two a chunk; nothing is allocated for one.
 //! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of at most one drain each.

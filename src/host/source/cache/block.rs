@@ -1,6 +1,6 @@
 //! A block of rows as packed columns.
 //!
-//! Invariants: [`encode`] proves its own work: it decodes what it encoded, and gives nothing back unless the rows are the
+//! Invariants: `encode` proves its own work: it decodes what it encoded, and gives nothing back unless the rows are the
 //! same, field by field; rows that the format has no place for are thus never cached, rather than changed. Prices
 //! are stored against the price before them in time or depth, so that a column spans a few ticks. The instrument is
 //! not stored: it is the reader's number of the symbol.
