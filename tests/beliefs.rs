@@ -156,7 +156,8 @@ impl Stage {
     fn apply(&mut self, row: usize) -> usize {
         let market = Market { window: self.feed.window(), instruments: &self.instruments };
         let event = market.window.event(row as u64).expect("it is held");
-        self.exchange.on_row(&market, row as u64, event, &mut self.out).expect("it has room");
+        self.exchange.pass_to(row as u64 + 1);
+        self.exchange.apply(&market, event, &mut self.out).expect("it has room");
         self.note()
     }
 
@@ -356,12 +357,13 @@ fn rows_that_are_passed_by_change_nothing() {
         for (index, raw) in rows.iter().enumerate() {
             let market = Market { window: fast.feed.window(), instruments: &fast.instruments };
             let event = market.window.event(index as u64).expect("it is held");
-            if fast.exchange.pass(index as u64, event) {
-                if fast.exchange.is_still(market.window, event) {
-                    still += 1;
-                } else {
-                    fast.exchange.apply(&market, event, &mut fast.out).expect("it has room");
-                }
+            let mut ahead = market.window.ahead_from(index as u64);
+            let is_felt = fast.exchange.pass_still(&mut ahead, event.ts_exch_ns.saturating_add(1));
+            fast.exchange.pass_to(index as u64 + 1);
+            if is_felt && ahead.row() == index as u64 {
+                fast.exchange.apply(&market, event, &mut fast.out).expect("it has room");
+            } else {
+                still += u64::from(!fast.exchange.is_idle());
             }
             // Whoever takes an order to change it makes the next row count for it.
             (1..=u64::from(ORDERS)).for_each(|order_id| slow.exchange.show_own(order_id, 0, 0));

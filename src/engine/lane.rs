@@ -401,13 +401,17 @@ impl LaneState {
         self.recorder.wants_drain() || self.out.trace.wants_drain()
     }
 
-    /// Takes in what the exchange has answered to a row: it is due some time, and is to be taken down.
+    /// Lets the exchange pass the rows before number `passed` and apply `event`, the last of them. What it answers is due some
+    /// time, and is to be taken down.
     #[inline]
-    pub fn note_answers(&mut self) {
+    pub fn apply(&mut self, market: &Market<'_>, passed: u64, event: &Event) -> Result<(), Fault> {
+        self.exchange.pass_to(passed);
+        self.exchange.apply(market, event, &mut self.out)?;
         self.quiet_ns = self.quiet_ns.min(self.out.line.due_ns());
         if !self.out.queues.is_empty() {
             self.quiet_ns = i64::MIN;
         }
+        Ok(())
     }
 
     /// Takes down the orders that left the exchange.

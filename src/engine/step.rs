@@ -65,10 +65,7 @@ fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Faul
     let row_first = lane.state.seen.row;
     match (&*lane.codes, &lane.state.arrival, lane.list) {
         ([_], Arrival::Constant(ns), Some(list)) => rows_of_list(lane, market, *ns, list)?,
-        ([_], Arrival::Constant(ns), None) if lane.state.exchange.is_idle() => {
-            rows_of_one::<S, false>(lane, market, *ns)?;
-        }
-        ([_], Arrival::Constant(ns), None) => rows_of_one::<S, true>(lane, market, *ns)?,
+        ([_], Arrival::Constant(ns), None) => rows_of_one(lane, market, *ns)?,
         _ => rows_of_many(lane, market)?,
     }
     // Whatever the last row's callbacks made due at its own instant goes on with that instant.
@@ -79,9 +76,9 @@ fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Faul
     Ok(())
 }
 
-/// [`rows`] of one strategy on a constant feed leg: the loop that most of a run's time is spent in. The exchange has rows to
-/// apply in between if it `IS_LIVE`, and can become so at no row.
-fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
+/// [`rows`] of one strategy on a constant feed leg: the loop that most of a run's time is spent in. Where the lane has
+/// something at the exchange, it first looks for the next row that means something there, and delivers what is due before.
+fn rows_of_one<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
     feed_ns: i64,
@@ -92,24 +89,52 @@ fn rows_of_one<S: Strategy, const IS_LIVE: bool>(
     let window = market.window;
     // Counted here, since a count in memory would have to be read back at every row.
     let mut row = context.state.seen.row;
-    for event in window.events_from(row) {
-        let due_ns = event.ts_exch_ns + feed_ns;
-        if IS_LIVE {
-            exchange_applies_quiet_rows(context.state, market, due_ns)?;
+    let mut rows = window.events_from(row).iter();
+    let mut ahead = window.ahead_from(context.state.exchange.row_next());
+    loop {
+        // While the exchange is idle its rows are behind.
+        let is_live = !context.state.exchange.is_idle();
+        let (passed, quiet_ns) = (ahead.row(), context.state.quiet_ns);
+        let is_felt = is_live && context.state.exchange.pass_still(&mut ahead, quiet_ns);
+        // What is due before the exchange's next row comes first.
+        let next = if is_live { ahead.first() } else { None };
+        let next_ns = next.map_or(i64::MAX, |event| event.ts_exch_ns);
+        context.state.quiet_ns = quiet_ns.min(next_ns);
+        for event in rows.by_ref() {
+            let due_ns = event.ts_exch_ns + feed_ns;
+            if due_ns >= context.state.quiet_ns {
+                break;
+            }
+            let depth = window.depth(event.depth_ix);
+            context.state.pass(market, row, event, due_ns)?;
+            row = row.wrapping_add(1);
+            let status = code.on_event(&mut context, event, depth);
+            if status != 0 {
+                return Err(stopped(name, &label.name, "on_event", status, due_ns));
+            }
         }
-        if due_ns >= context.state.quiet_ns {
-            return Ok(());
+        rows = window.events_from(row).iter();
+        let state = &mut *context.state;
+        if state.quiet_ns == next_ns {
+            state.quiet_ns = quiet_ns.min(state.message_due_ns());
         }
-        let depth = window.depth(event.depth_ix);
-        context.state.pass(market, row, event, due_ns)?;
-        row = row.wrapping_add(1);
-        let status = code.on_event(&mut context, event, depth);
-        if status != 0 {
-            return Err(stopped(name, &label.name, "on_event", status, due_ns));
+        match next {
+            Some(event) if event.ts_exch_ns < state.quiet_ns => {
+                if is_felt {
+                    ahead.pass(1);
+                    state.apply(market, ahead.row(), event)?;
+                }
+            }
+            _ => {
+                if is_live {
+                    // What lies before whatever is due now, which may be nearer than what was looked at.
+                    let until_ns = state.quiet_ns.max(state.now_ns.saturating_add(1));
+                    state.exchange.pass_to(window.first_at(passed, until_ns).min(ahead.row()));
+                }
+                return Ok(());
+            }
         }
     }
-    // Every known row is delivered; the exchange may know of more.
-    if IS_LIVE { exchange_applies_quiet_rows(context.state, market, i64::MAX) } else { Ok(()) }
 }
 
 /// [`rows`] of one strategy that wants few of them, on a constant feed leg: it stops at those and passes the others by.
@@ -156,23 +181,16 @@ fn rows_of_many<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<
 }
 
 /// Lets the exchange apply rows up to `due_ns`, before anything else is due.
-#[inline(always)]
+#[inline]
 fn exchange_applies_quiet_rows(
     state: &mut LaneState,
     market: &Market<'_>,
     due_ns: i64,
 ) -> Result<(), Fault> {
-    if state.exchange.is_idle() {
-        return Ok(());
-    }
-    let row = state.exchange.row_next();
-    for (event, row) in market.window.events_from(row).iter().zip(row..) {
-        if event.ts_exch_ns > due_ns || event.ts_exch_ns >= state.quiet_ns {
+    while !state.exchange.is_idle() {
+        let until_ns = state.quiet_ns.min(due_ns.saturating_add(1));
+        if !apply_next(state, market, until_ns)? {
             break;
-        }
-        if state.exchange.pass(row, event) && !state.exchange.is_still(market.window, event) {
-            state.exchange.apply(market, event, &mut state.out)?;
-            state.note_answers();
         }
     }
     Ok(())
@@ -224,18 +242,33 @@ fn exchange_applies_rows(
     market: &Market<'_>,
     t_ns: i64,
 ) -> Result<(), Fault> {
-    let LaneState { exchange, out, .. } = state;
-    if exchange.is_idle() {
-        let from = exchange.row_next().max(state.seen.row);
-        exchange.pass_to(market.window.first_at(from, t_ns.saturating_add(1)));
-        return Ok(());
+    let until_ns = t_ns.saturating_add(1);
+    loop {
+        if state.exchange.is_idle() {
+            let row = state.exchange.row_next().max(state.seen.row);
+            state.exchange.pass_to(market.window.first_at(row, until_ns));
+            return Ok(());
+        }
+        if !apply_next(state, market, until_ns)? {
+            return Ok(());
+        }
     }
-    while let Some(event) = market.window.event(exchange.row_next())
-        && event.ts_exch_ns <= t_ns
-    {
-        exchange.on_row(market, exchange.row_next(), event, out)?;
+}
+
+/// Lets the exchange pass some rows before `until_ns`, up to one that means something there, and apply that one; says whether
+/// there may be more.
+fn apply_next(state: &mut LaneState, market: &Market<'_>, until_ns: i64) -> Result<bool, Fault> {
+    let mut ahead = market.window.ahead_from(state.exchange.row_next());
+    let is_felt = state.exchange.pass_still(&mut ahead, until_ns);
+    let next = ahead.first().filter(|event| event.ts_exch_ns < until_ns);
+    match next {
+        Some(event) if is_felt => {
+            ahead.pass(1);
+            state.apply(market, ahead.row(), event)?;
+        }
+        _ => state.exchange.pass_to(ahead.row()),
     }
-    Ok(())
+    Ok(next.is_some())
 }
 
 /// Hands the next row, `event`, to every strategy of a lane that wants it.

@@ -10,6 +10,7 @@ use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
 use crate::book::{Book, LevelState};
+use crate::feed::Places;
 use crate::wire::{
     Evidence, Fault, Instrument, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME,
 };
@@ -261,6 +262,7 @@ impl Exchange {
             venue.has_taken = true;
             let taken = &mut venue.taken[side.index()];
             taken.take(replenish, ts_ns, side, offer.price, offer.shown, [qty; WORLDS]);
+            self.orders.watch_for(order.instrument, Places::NEXT_BOOK);
             self.note_live(order.instrument);
             for world in 0..WORLDS {
                 // What is taken is taken in every world; the one that fills counts it in `fill`.

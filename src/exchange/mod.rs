@@ -33,7 +33,7 @@ pub use rules::Terms;
 pub use trace::Trace;
 
 use crate::book::{Book, passive_sides};
-use crate::feed::{Cursor, Window, session_at};
+use crate::feed::{Cursor, Places, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
@@ -265,10 +265,9 @@ impl Exchange {
         self.rows.row
     }
 
-    /// Passes the rows before number `row` by: nothing of the lane was there while they came.
+    /// Passes the rows before number `row`: they mean nothing here, or the last of them is applied next.
     #[inline]
     pub fn pass_to(&mut self, row: u64) {
-        debug_assert!(self.is_idle(), "Invariant: a live exchange applies every row");
         self.rows.row = self.rows.row.max(row);
     }
 
@@ -282,25 +281,7 @@ impl Exchange {
             .sum()
     }
 
-    /// Applies row number `row` of the window.
-    pub fn on_row(
-        &mut self,
-        market: &Market<'_>,
-        row: u64,
-        event: &Event,
-        out: &mut Outbox,
-    ) -> Result<(), Fault> {
-        if self.pass(row, event) { self.apply(market, event, out) } else { Ok(()) }
-    }
-
-    /// Passes row number `row`; says whether it means anything here, and must be applied.
-    #[inline]
-    pub fn pass(&mut self, row: u64, event: &Event) -> bool {
-        self.rows.row = row.wrapping_add(1);
-        self.venues[event.instrument as usize].is_live
-    }
-
-    /// Applies a row that was passed.
+    /// Applies the row that was passed last.
     #[inline(never)]
     pub fn apply(
         &mut self,
@@ -317,7 +298,7 @@ impl Exchange {
                 } else {
                     None // It is not asked for.
                 };
-                self.on_trade(event, passive_sides(event, book), out)?;
+                self.on_trade(market, event, passive_sides(event, book), out)?;
             }
             kind::TRADE if event.flags & flags::AUCTION_PRINT != 0 => {
                 self.on_auction_print(event, out)?;
@@ -335,6 +316,9 @@ impl Exchange {
         if is_live != venue.is_live {
             venue.is_live = is_live;
             self.live = if is_live { self.live + 1 } else { self.live - 1 };
+        }
+        if !is_live {
+            self.orders.watch_only(instrument, Places::NONE);
         }
     }
 
@@ -465,6 +449,7 @@ impl Exchange {
             let session = session_at(&market.instruments[event.instrument as usize], ts_ns);
             self.note_auction(event.instrument, session);
         }
+        let now = self.now(market, event);
         let venue = &mut self.venues[event.instrument as usize];
         if event.kind == kind::SESSION_OPEN {
             if venue.ts_close_ns != ts_ns || is_auction {
@@ -476,7 +461,7 @@ impl Exchange {
                     while slot != NO_SLOT {
                         let order = self.orders.get_mut(slot);
                         let is_traced = out.trace.look(order, &self.rules, ts_ns);
-                        order.queue.lose_sight();
+                        order.queue.lose_sight(&self.rules, now);
                         if is_traced {
                             out.trace.saw(order, TraceWhat::SightLost, event, [0; WORLDS]);
                         }

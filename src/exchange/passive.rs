@@ -6,11 +6,12 @@
 //! own price, but in an auction, see [`super::auction`]. What happens in the worlds that do not fill is figures, and reaches nobody before the order's end.
 
 use super::config::{CrossedFills, ThroughFills};
-use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
-use super::resting::{NO_SLOT, Resting};
+use super::queue::{AHEAD_UNKNOWN, Calm, LOT, Now, WORLDS};
+use super::resting::{NO_SLOT, Resting, Watch};
 use super::taken::Taken;
 use super::{Exchange, Market, Outbox, Trace, Trade, fill};
 use crate::book::{Book, LevelState};
+use crate::feed::{Change, Places};
 use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, TraceWhat, UNDEF_TIME};
 
 /// Lots of one fill in each world.
@@ -20,6 +21,7 @@ impl Exchange {
     /// A valid print on the passive sides (buys, sells): fills own orders that it went through, then those at its price beyond their queue.
     pub(super) fn on_trade(
         &mut self,
+        market: &Market<'_>,
         event: &Event,
         [buy, sell]: [bool; 2],
         out: &mut Outbox,
@@ -30,7 +32,8 @@ impl Exchange {
             // Worse prices than the print's are none of its business.
             if is_passive && best.is_some_and(|best| !side.is_better(event.trade_price, best.price))
             {
-                self.fill_printed(event, side, &mut evidence, out)?;
+                let now = self.now(market, event);
+                self.fill_printed(event, now, side, &mut evidence, out)?;
             }
         }
         Ok(())
@@ -40,6 +43,7 @@ impl Exchange {
     fn fill_printed(
         &mut self,
         event: &Event,
+        now: Now,
         side: Side,
         evidence: &mut [i64; WORLDS],
         out: &mut Outbox,
@@ -50,7 +54,7 @@ impl Exchange {
         let mut slot = self.orders.first(event.instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
-            let order = self.orders.get_mut(slot);
+            let order = self.orders.at_book_mut(slot);
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
@@ -60,13 +64,16 @@ impl Exchange {
             if order.price == event.trade_price {
                 let own = order.own_printed.min(event.trade_qty);
                 order.own_printed -= own;
-                order.queue.note_print(&self.rules, ts_ns, event.trade_qty - own);
+                order.queue.note_print(&self.rules, now, event.trade_qty - own);
                 for (world, lots) in lots.iter_mut().enumerate() {
                     *lots = meet(order, world, &mut evidence[world], &mut passed[world]);
                 }
                 order.queue.settle(&self.rules);
                 if is_traced {
                     out.trace.saw(order, TraceWhat::PrintAt, event, lots);
+                } else if order.own_shown == 0 {
+                    let calm = order.queue.calm();
+                    self.orders.set_calm(slot, calm);
                 }
                 let price = event.trade_price;
                 self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
@@ -97,17 +104,21 @@ impl Exchange {
         event: &Event,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        let depth_max = market.instruments[event.instrument as usize].depth_max;
         let book = Book { event, depth: market.window.depth(event.depth_ix) };
         let venue = &mut self.venues[event.instrument as usize];
         venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
-        if venue.has_taken {
-            self.give_back(&book, depth_max);
+        let has_taken = venue.has_taken;
+        // What is to be watched from here on comes from what is there now; what is gone is forgotten.
+        self.orders.watch_only(event.instrument, Places::NONE);
+        if has_taken {
+            self.give_back(market, &book);
         }
+        let now = self.now(market, event);
+        let change = market.window.change(self.row_applied());
         for side in [Side::Buy, Side::Sell] {
             let first = self.orders.first(event.instrument, side);
             if first != NO_SLOT {
-                self.look_at(first, &book, side, depth_max, out)?;
+                self.look_at(first, &book, change, now, side, out)?;
             }
         }
         Ok(())
@@ -119,52 +130,78 @@ impl Exchange {
         &mut self,
         first: u32,
         book: &Book<'_>,
+        change: &Change,
+        now: Now,
         side: Side,
-        depth_max: u8,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        let mut slot = first;
+        let instrument = book.event.instrument;
+        let (mut slot, mut watched) = (first, Places::NONE);
         while let Some(watch) = self.orders.watch(slot) {
-            let state = book.state(side, watch.price, depth_max);
-            let next = watch.next;
-            if !watch.calm.is_for(state) {
-                self.move_queue(slot, book.event, state, &mut out.trace);
+            let Watch { price, calm, place, next } = *watch;
+            watched = watched.and(place);
+            if calm == Calm::NEVER || change.places.meets(place) {
+                let depth_max = self.venues[instrument as usize].depth_max;
+                let state = book.state(side, price, depth_max);
+                let is_calm = calm.is_for(state);
+                if !is_calm && !self.move_queue(slot, book.event, now, state, &mut out.trace) {
+                    watched = watched.and(Places::NEXT_BOOK);
+                }
             }
             slot = next;
         }
-        let best = self.orders.watch(first).map(|watch| watch.price);
-        let touch = book.level(side.opposite(), 0).map(|(price, _)| price);
-        match (best, touch) {
-            (Some(best), Some(touch)) if !side.is_better(touch, best) => {
-                self.fill_crossed(book, side, out)
-            }
-            _ => Ok(()),
+        self.orders.watch_for(instrument, watched);
+        if change.reaches(self.orders.sides(instrument).best)[side.index()] {
+            return self.fill_crossed(book, side, out);
         }
+        Ok(())
+    }
+
+    /// Number of the row that is applied.
+    fn row_applied(&self) -> u64 {
+        self.rows.row.wrapping_sub(1)
+    }
+
+    /// What it is to a queue.
+    pub(super) fn now(&self, market: &Market<'_>, event: &Event) -> Now {
+        Now { ts_ns: event.ts_exch_ns, books: market.window.books(self.row_applied()) }
     }
 
     #[inline(never)]
-    fn give_back(&mut self, book: &Book<'_>, depth_max: u8) {
+    fn give_back(&mut self, market: &Market<'_>, book: &Book<'_>) {
+        let depth_max = market.instruments[book.event.instrument as usize].depth_max;
+        let changed = market.window.change(self.row_applied()).places;
         let venue = &mut self.venues[book.event.instrument as usize];
         for side in [Side::Buy, Side::Sell] {
             let taken = &mut venue.taken[side.index()];
-            taken.on_book(self.config.replenish, book, side, depth_max);
+            taken.on_book(self.config.replenish, book, changed, side, depth_max);
+            self.orders.watch_for(book.event.instrument, taken.watched(self.config.replenish));
         }
         venue.has_taken = !venue.taken.iter().all(Taken::is_empty);
         self.note_live(book.event.instrument);
     }
 
+    /// Shows a book to one queue. Says whether another one of this state would change nothing.
     #[inline(never)]
-    fn move_queue(&mut self, slot: u32, event: &Event, state: LevelState, trace: &mut Trace) {
-        let ts_ns = event.ts_exch_ns;
-        let order = self.orders.get_mut(slot);
-        let is_traced = trace.look(order, &self.rules, ts_ns);
-        order.queue.on_book(&self.rules, ts_ns, state.without(order.own_shown));
+    fn move_queue(
+        &mut self,
+        slot: u32,
+        event: &Event,
+        now: Now,
+        state: LevelState,
+        trace: &mut Trace,
+    ) -> bool {
+        let order = self.orders.at_book_mut(slot);
+        let is_traced = trace.look(order, &self.rules, now.ts_ns);
+        order.queue.on_book(&self.rules, now, state.without(order.own_shown));
         if is_traced {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
         } else if order.own_shown == 0 {
             let calm = order.queue.calm();
             self.orders.set_calm(slot, calm);
+            return calm.is_for(state);
         }
+        false
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
@@ -205,6 +242,7 @@ impl Exchange {
                         used[world] = qty;
                         taken.take(replenish, ts_ns, opposite, price, shown, used);
                         venue.has_taken = true;
+                        self.orders.watch_for(instrument, Places::NEXT_BOOK);
                         *lots += qty;
                     }
                 }

@@ -58,8 +58,8 @@ impl Recent {
     }
 }
 
-/// Books that change nothing for a queue: those that show at its price what the last one did, once the ledger is empty and
-/// the queue on arrival is known, or that do not show a price that was out of view already.
+/// Books that change nothing for a queue: those that show at its price what the last one did, once the queue on arrival is
+/// known, or that do not show a price that was out of view already. The ledger catches up with them when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calm(u64);
 
@@ -78,6 +78,15 @@ impl Calm {
         };
         self.0 == code
     }
+}
+
+/// An event of the instrument, to a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Its stamp, ns.
+    pub ts_ns: i64,
+    /// Valid books of the instrument so far, itself included, modulo 2^32.
+    pub books: u32,
 }
 
 /// How queues are estimated: a model for each of the three worlds, and the netting window.
@@ -129,6 +138,8 @@ pub struct Queue {
     credit: [i64; WORLDS],
     /// First instant of the next stretch of the netting window, ns.
     stretch_end_ns: i64,
+    /// Valid books of the instrument up to the last event that was taken in.
+    books: u32,
     /// Book in force on arrival, and arrival, ns.
     ts_book_ns: i64,
     ts_join_ns: i64,
@@ -149,6 +160,7 @@ impl Queue {
         withheld: [0; WORLDS],
         doubt: 0,
         stretch_end_ns: i64::MIN,
+        books: 0,
         ts_book_ns: 0,
         ts_join_ns: 0,
     };
@@ -202,8 +214,8 @@ impl Queue {
 
     /// Takes a print of `qty` lots at the price into the ledger, and lengthens the queues by the advance that its drop
     /// gave before it: the print will shorten them by all of it. The advance is the caller's, who knows the evidence.
-    pub fn note_print(&mut self, rules: &QueueRules, now_ns: i64, qty: u32) {
-        self.age(rules, now_ns);
+    pub fn note_print(&mut self, rules: &QueueRules, now: Now, qty: u32) {
+        self.catch_up(rules, now, now.books);
         let before = self.dropped.total();
         let seen = self.dropped.take(qty);
         self.traded.add(qty - seen);
@@ -227,8 +239,9 @@ impl Queue {
     }
 
     /// Takes a valid book that shows `state` at the price, own lots taken off.
-    pub fn on_book(&mut self, rules: &QueueRules, now_ns: i64, state: LevelState) {
-        self.age(rules, now_ns);
+    pub fn on_book(&mut self, rules: &QueueRules, now: Now, state: LevelState) {
+        self.catch_up(rules, now, now.books.wrapping_sub(1));
+        self.books = now.books;
         let shown = match state {
             LevelState::Known(qty) => qty,
             LevelState::Empty => 0,
@@ -249,12 +262,11 @@ impl Queue {
         if !self.is_known {
             // It is back. Who is ahead was ahead before, and is displayed now.
             self.is_known = true;
-            (self.traded, self.dropped) = (Recent::default(), Recent::default());
-            self.credit = [0; WORLDS];
+            self.empty();
             self.shown = shown;
             self.cap();
             if self.is_joining {
-                self.joined(rules, now_ns);
+                self.joined(rules, now.ts_ns);
             }
             return self.order(rules);
         }
@@ -265,12 +277,11 @@ impl Queue {
         self.cancel(rules, left, before);
         self.cap();
         if self.is_joining {
-            self.joined(rules, now_ns);
+            self.joined(rules, now.ts_ns);
         }
         self.order(rules);
         if !matches!(rules.netting, Netting::Window(_)) {
-            (self.traded, self.dropped) = (Recent::default(), Recent::default());
-            self.credit = [0; WORLDS];
+            self.empty();
         }
         if rules.netting == Netting::TradeFirst || left == 0 {
             return;
@@ -285,12 +296,8 @@ impl Queue {
 
     /// The books that would change nothing here.
     pub fn calm(&self) -> Calm {
-        let nothing = Recent::default();
-        let is_settled = !(self.is_new || self.is_joining)
-            && self.foreseen == 0
-            && self.withheld == [0; WORLDS]
-            && (self.traded, self.dropped) == (nothing, nothing)
-            && self.credit == [0; WORLDS];
+        let is_settled =
+            !(self.is_new || self.is_joining) && self.foreseen == 0 && self.withheld == [0; WORLDS];
         match (self.is_known, is_settled) {
             (false, _) => Calm::OUT_OF_VIEW,
             (true, true) => Calm(u64::from(self.shown)),
@@ -299,7 +306,8 @@ impl Queue {
     }
 
     /// The venue cleared its book: the price is out of view.
-    pub fn lose_sight(&mut self) {
+    pub fn lose_sight(&mut self, rules: &QueueRules, now: Now) {
+        self.catch_up(rules, now, now.books);
         self.is_known = false;
     }
 
@@ -316,7 +324,9 @@ impl Queue {
     /// as an event at `now_ns` finds them. For the tracer.
     pub fn unmatched(&self, rules: &QueueRules, now_ns: i64) -> (u32, u32) {
         let mut aged = *self;
-        aged.age(rules, now_ns);
+        if let Netting::Window(window_ns) = rules.netting {
+            aged.age_by(window_ns, now_ns);
+        }
         (aged.traded.total(), aged.dropped.total())
     }
 
@@ -349,14 +359,26 @@ impl Queue {
         [since(self.ts_join_ns), since(ts_next_ns)]
     }
 
-    /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
+    /// Takes in the time and the books, `books` by now, that went by without changing anything displayed at the price: they
+    /// end the ledger's window.
     #[inline]
-    fn age(&mut self, rules: &QueueRules, now_ns: i64) {
-        if let Netting::Window(window_ns) = rules.netting {
-            self.age_by(window_ns, now_ns);
+    fn catch_up(&mut self, rules: &QueueRules, now: Now, books: u32) {
+        match rules.netting {
+            Netting::Window(window_ns) => self.age_by(window_ns, now.ts_ns),
+            // Out of view the ledger waits.
+            _ if self.is_known && self.books != books => self.empty(),
+            _ => {}
         }
+        self.books = books;
     }
 
+    /// Forgets the ledger.
+    fn empty(&mut self) {
+        (self.traded, self.dropped) = (Recent::default(), Recent::default());
+        self.credit = [0; WORLDS];
+    }
+
+    /// Lets what is older than the netting window go: drops that no print came for were the cancels they were taken for.
     fn age_by(&mut self, window_ns: i64, now_ns: i64) {
         if now_ns < self.stretch_end_ns {
             return;

@@ -8,6 +8,7 @@
 
 use super::Request;
 use super::queue::{Calm, Queue, WORLDS};
+use crate::feed::Places;
 use crate::wire::{OrderType, Side, Tif, UNDEF_TIME};
 use alloc::boxed::Box;
 
@@ -63,6 +64,8 @@ pub struct Watch {
     pub price: i64,
     /// Books that change nothing.
     pub calm: Calm,
+    /// The place of its price.
+    pub place: Places,
     /// The slot behind it on its side.
     pub next: u32,
 }
@@ -74,13 +77,16 @@ pub struct Sides {
     pub first: [u32; 2],
     /// Their prices, 1e-6; where there is none, one that nothing reaches.
     pub best: [i64; 2],
+    /// What rows must change for the lane to look at them; nothing while it has nothing here, something while it has.
+    pub watched: Places,
 }
 
 impl Sides {
-    const NONE: Sides = Sides { first: [NO_SLOT; 2], best: [i64::MIN, i64::MAX] };
+    const NONE: Sides =
+        Sides { first: [NO_SLOT; 2], best: [i64::MIN, i64::MAX], watched: Places::NONE };
 }
 
-const NO_WATCH: Watch = Watch { price: 0, calm: Calm::NEVER, next: NO_SLOT };
+const NO_WATCH: Watch = Watch { price: 0, calm: Calm::NEVER, place: Places::NONE, next: NO_SLOT };
 
 impl Resting {
     /// A free slot.
@@ -172,8 +178,27 @@ impl RestingOrders {
 
     /// The order of a slot, to be changed in anything but its place. The next book counts for it.
     pub fn get_mut(&mut self, slot: u32) -> &mut Resting {
+        let order = self.at_book_mut(slot);
+        let instrument = order.instrument;
+        self.watch_for(instrument, Places::NEXT_BOOK);
+        &mut self.slots[slot as usize]
+    }
+
+    /// The same, for whoever sees to it himself that the next book counts if it must.
+    pub fn at_book_mut(&mut self, slot: u32) -> &mut Resting {
         self.watches[slot as usize].calm = Calm::NEVER;
         &mut self.slots[slot as usize]
+    }
+
+    /// Looks at rows that change these places, too.
+    pub fn watch_for(&mut self, instrument: u32, places: Places) {
+        let watched = &mut self.sides[instrument as usize].watched;
+        *watched = watched.and(places);
+    }
+
+    /// Looks at rows that change these places, and at no others.
+    pub fn watch_only(&mut self, instrument: u32, places: Places) {
+        self.sides[instrument as usize].watched = places;
     }
 
     /// What a book asks of the order of a slot; nothing of [`NO_SLOT`].
@@ -214,6 +239,12 @@ impl RestingOrders {
         &self.sides[instrument as usize]
     }
 
+    /// The best orders of the instrument, where there is but one.
+    #[inline]
+    pub fn only_sides(&self) -> Option<&Sides> {
+        if let [sides] = &*self.sides { Some(sides) } else { None }
+    }
+
     /// Makes a slot, or none, the first of a side.
     fn set_first(&mut self, instrument: u32, side: Side, slot: u32) {
         let price = self.watch(slot).map(|watch| watch.price);
@@ -251,7 +282,9 @@ impl RestingOrders {
         }
         self.slots[slot as usize] = *order;
         self.slots[slot as usize].previous = previous;
-        self.watches[slot as usize] = Watch { price: order.price, calm: Calm::NEVER, next };
+        let place = Places::of(order.side, order.price);
+        self.watches[slot as usize] = Watch { price: order.price, calm: Calm::NEVER, place, next };
+        self.watch_for(order.instrument, Places::NEXT_BOOK);
         self.link(slot);
     }
 

@@ -7,6 +7,7 @@
 use super::config::Replenish;
 use super::queue::WORLDS;
 use crate::book::{Book, LevelState};
+use crate::feed::Places;
 use crate::wire::Side;
 use crate::wire::limits::TAKEN_PRICES_MAX;
 use alloc::vec::Vec;
@@ -52,13 +53,16 @@ impl Entry {
 pub struct Taken {
     /// Apart from the venue, so that venues lie close together: most lanes take little.
     entries: Vec<Entry>,
+    /// Those of their prices, at least.
+    places: Places,
     forgotten: [u64; WORLDS],
 }
 
 impl Taken {
     /// Nothing taken. Allocates once.
     pub fn new() -> Self {
-        Taken { entries: Vec::with_capacity(TAKEN_PRICES_MAX), forgotten: [0; WORLDS] }
+        let entries = Vec::with_capacity(TAKEN_PRICES_MAX);
+        Taken { entries, places: Places::NONE, forgotten: [0; WORLDS] }
     }
 
     /// Nothing taken.
@@ -74,6 +78,7 @@ impl Taken {
     /// Forgets everything: the book was cleared by the venue.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.places = Places::NONE;
     }
 
     /// What is left in a world of `shown` lots displayed at `price`.
@@ -125,14 +130,33 @@ impl Taken {
                 *forgotten += u64::from(taken > 0);
             }
         }
+        self.places = self.places.and(Places::of(side, price));
         self.entries.push(Entry { price, shown: 0, taken: [0; WORLDS], ts_ns: [0; WORLDS] });
         self.entries.len() - 1
     }
 
-    /// Lets a newly displayed book of `side` give lots back.
-    pub fn on_book(&mut self, replenish: Replenish, book: &Book<'_>, side: Side, depth_max: u8) {
-        if replenish == Replenish::NextBook {
-            return self.clear();
+    /// What a book must change to give lots back.
+    pub fn watched(&self, replenish: Replenish) -> Places {
+        match replenish {
+            Replenish::UntilReplenished => self.places,
+            _ if self.is_empty() => Places::NONE,
+            _ => Places::NEXT_BOOK, // Time gives them back, too.
+        }
+    }
+
+    /// Lets a newly displayed book of `side`, which changes these places, give lots back.
+    pub fn on_book(
+        &mut self,
+        replenish: Replenish,
+        book: &Book<'_>,
+        changed: Places,
+        side: Side,
+        depth_max: u8,
+    ) {
+        match replenish {
+            Replenish::NextBook => return self.clear(),
+            Replenish::UntilReplenished if !changed.meets(self.places) => return,
+            _ => {}
         }
         let now_ns = book.event.ts_exch_ns;
         let mut index = 0;
@@ -150,5 +174,7 @@ impl Taken {
                 self.entries.swap_remove(index);
             }
         }
+        let places = self.entries.iter().map(|entry| Places::of(side, entry.price));
+        self.places = places.fold(Places::NONE, Places::and);
     }
 }

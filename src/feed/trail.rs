@@ -20,6 +20,8 @@ pub struct Trail {
     pub book: Back,
     /// To the last valid book of two sides, cleared by nothing; 0 on one.
     pub mark: Back,
+    /// Valid books so far, modulo 2^32.
+    pub books: u32,
     /// Classes of the row, see [`super::class`].
     pub class: u8,
 }
@@ -54,18 +56,26 @@ pub struct Head {
     row: Option<u64>,
     book: Option<u64>,
     mark: Option<u64>,
+    books: u32,
     ts_close_ns: i64,
 }
 
 impl Head {
     /// Before the first row.
-    pub const START: Head = Head { row: None, book: None, mark: None, ts_close_ns: UNDEF_TIME };
+    pub const START: Head =
+        Head { row: None, book: None, mark: None, books: 0, ts_close_ns: UNDEF_TIME };
+
+    /// The book in force behind the rows so far.
+    pub fn book(&self) -> Option<u64> {
+        self.book
+    }
 
     /// Takes in row number `row`, of these classes.
     pub fn pass(&mut self, row: u64, event: &Event, class: u8) -> Trail {
         match event.kind {
             kind::BOOK if event.is_book_valid() => {
                 self.book = Some(row);
+                self.books = self.books.wrapping_add(1);
                 if event.flags & (flags::NO_BID | flags::NO_ASK) == 0 {
                     self.mark = Some(row);
                 }
@@ -78,6 +88,7 @@ impl Head {
             previous: Back::to(self.row, row),
             book: Back::to(self.book, row),
             mark: Back::to(self.mark, row),
+            books: self.books,
             class,
         };
         self.row = Some(row);

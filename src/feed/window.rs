@@ -6,11 +6,12 @@
 //! What an instrument looked like at any row that a lane may stand at is found from its last row there, in or before the
 //! window: see [`super::trail`] and [`super::cursor`].
 
+use super::change::{Change, Ladder};
 use super::lists::{List, Touch};
 use super::printed::Printed;
 use super::trail::{Back, Base, Head, Picture, Trail};
 use crate::book::{Book, passive_sides};
-use crate::wire::{Depth, Event, Side};
+use crate::wire::{Depth, Event, Instrument, Side};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -20,12 +21,15 @@ pub struct Window {
     events: Vec<Event>,
     depths: Vec<Depth>,
     trails: Vec<Trail>,
+    /// What each row changes; apart from its trail, since lanes with orders read it at every row.
+    changes: Vec<Change>,
     rows_max: usize,
     row_first: u64,
     depth_first: u32,
     /// Stamp of the last row that was dropped.
     ts_dropped_ns: Option<i64>,
     /// By instrument: where it is at the end of the window, and what is left of it before the window.
+    ladders: Box<[Ladder]>,
     heads: Box<[Head]>,
     bases: Box<[Base]>,
     touches: Box<[Touch]>,
@@ -34,13 +38,53 @@ pub struct Window {
     dropped: Box<[u64]>,
 }
 
+/// Rows that were not yet looked at, with what each one changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    events: &'a [Event],
+    changes: &'a [Change],
+    end: u64,
+}
+
+impl<'a> Ahead<'a> {
+    /// Number of the next row.
+    #[inline]
+    pub fn row(&self) -> u64 {
+        self.end - self.events.len() as u64
+    }
+
+    /// The next row.
+    #[inline]
+    pub fn first(&self) -> Option<&'a Event> {
+        self.events.first()
+    }
+
+    /// The next rows, at most `count`.
+    #[inline]
+    pub fn next(&self, count: usize) -> impl Iterator<Item = (&'a Event, &'a Change)> {
+        let count = count.min(self.events.len());
+        self.events[..count].iter().zip(&self.changes[..count])
+    }
+
+    /// Passes `count` of them.
+    #[inline]
+    pub fn pass(&mut self, count: usize) {
+        self.events = &self.events[count..];
+        self.changes = &self.changes[count..];
+    }
+}
+
 impl Window {
-    /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 336 bytes, once.
-    pub fn new(rows_max: usize, instruments: usize) -> Self {
+    /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 372 bytes, once.
+    pub fn new(rows_max: usize, instruments: &[Instrument]) -> Self {
+        let ladders = instruments.iter().map(Ladder::of).collect();
+        let instruments = instruments.len();
         Window {
+            ladders,
             events: Vec::with_capacity(rows_max),
             depths: Vec::with_capacity(2 * rows_max),
             trails: Vec::with_capacity(rows_max),
+            changes: Vec::with_capacity(rows_max),
             rows_max,
             row_first: 0,
             depth_first: 0,
@@ -97,6 +141,18 @@ impl Window {
     #[inline]
     pub fn events_from(&self, row: u64) -> &[Event] {
         self.events.get(row.wrapping_sub(self.row_first) as usize..).unwrap_or_default()
+    }
+
+    /// The rows from this number on, to look for one that matters; it must be held or be the next.
+    #[inline]
+    pub fn ahead_from(&self, row: u64) -> Ahead<'_> {
+        let from = row.wrapping_sub(self.row_first) as usize;
+        let (events, changes) = (self.events.get(from..), self.changes.get(from..));
+        Ahead {
+            events: events.unwrap_or_default(),
+            changes: changes.unwrap_or_default(),
+            end: self.row_end(),
+        }
     }
 
     /// Number of the first row from `row` on that is stamped `ts_ns` or later; the end, where there is none. Looks in growing
@@ -167,6 +223,18 @@ impl Window {
     #[inline]
     pub fn class(&self, row: u64) -> u8 {
         self.trail(row).class
+    }
+
+    /// What a row that is held changes.
+    #[inline]
+    pub fn change(&self, row: u64) -> &Change {
+        &self.changes[row.wrapping_sub(self.row_first) as usize]
+    }
+
+    /// How many valid books of its instrument there were up to a row that is held, modulo 2^32.
+    #[inline]
+    pub fn books(&self, row: u64) -> u32 {
+        self.trail(row).books
     }
 
     #[inline]
@@ -248,10 +316,16 @@ impl Window {
     /// Adds a row whose `depth_ix` is in force.
     pub fn push(&mut self, event: Event) {
         debug_assert!(self.events.len() < self.rows_max, "Invariant: the window has room");
-        let row = self.row_end();
-        let class = self.touches[event.instrument as usize].class(&event);
+        let (row, instrument) = (self.row_end(), event.instrument as usize);
+        let before = self.heads[instrument].book().and_then(|book| match self.event(book) {
+            Some(held) => Some((held, self.depth(held.depth_ix))),
+            None => self.bases[instrument].book.as_ref().map(|(event, depth)| (event, depth)),
+        });
+        let picture = (&event, self.depth(event.depth_ix));
+        self.changes.push(self.ladders[instrument].change(before, picture));
+        let class = self.touches[instrument].class(&event);
         self.lists.iter_mut().for_each(|list| list.pass(row, class));
-        self.trails.push(self.heads[event.instrument as usize].pass(row, &event, class));
+        self.trails.push(self.heads[instrument].pass(row, &event, class));
         self.events.push(event);
     }
 
@@ -265,6 +339,8 @@ impl Window {
         self.events.truncate(self.events.len() - count);
         self.trails.copy_within(count.., 0);
         self.trails.truncate(self.events.len());
+        self.changes.copy_within(count.., 0);
+        self.changes.truncate(self.events.len());
         self.row_first += count as u64;
         let row_first = self.row_first;
         self.lists.iter_mut().for_each(|list| list.free_before(row_first));

@@ -1,0 +1,297 @@
+//! What a row changes, as a set of places that whoever rests there has to look at, and what it may fill: found once, for all
+//! lanes.
+//!
+//! A set has 64 bits a side, for prices by a hash: a lane's orders rest at few of them and a book changes few. Invariants: a
+//! set may name a price in vain, and never leaves one out. Against the valid book before it a valid book names every price of
+//! the ladder where it shows something else: another quantity, a level that comes or goes, or a price that comes into view or
+//! leaves it. Cost: some 80 instructions a book whose prices stay, some 200 where they move.
+
+use super::trail::Picture;
+use crate::book::Book;
+use crate::wire::{Instrument, LEVELS_MAX, Side, flags, kind};
+
+/// More prices than these, that come into view or leave it at once, are named by naming all of the side.
+const FLIPS_MAX: u64 = 32;
+
+/// A set of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places([u64; 2]);
+
+impl Places {
+    /// No place.
+    pub const NONE: Places = Places([0; 2]);
+    /// Every place there is.
+    pub const ALL: Places = Places([u64::MAX; 2]);
+    /// Named by every valid book: for whoever must look at the next one, whatever it changes.
+    pub const NEXT_BOOK: Places = Places([1, 0]);
+
+    /// A price of a side.
+    #[inline]
+    pub fn of(side: Side, price: i64) -> Places {
+        let mut sides = [0; 2];
+        sides[side.index()] = bit(price);
+        Places(sides)
+    }
+
+    /// Both sets.
+    #[inline]
+    pub fn and(self, other: Places) -> Places {
+        Places([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+
+    /// Whether the sets share a place.
+    #[inline]
+    pub fn meets(self, other: Places) -> bool {
+        (self.0[0] & other.0[0]) | (self.0[1] & other.0[1]) != 0
+    }
+}
+
+/// The bit of a price: Fibonacci hashing onto those from 1 on.
+#[inline]
+fn bit(price: i64) -> u64 {
+    let hash = (price as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    2 << (hash.wrapping_mul(63) >> 32)
+}
+
+/// What a row means for orders that rest in its instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Places where it shows something else than the valid book in force before it.
+    pub places: Places,
+    /// It may fill buys at this price or above, 1e-6: best ask of a book, price of a print that met the bid.
+    pub buys_from: i64,
+    /// It may fill sells at this price or below, 1e-6.
+    pub sells_to: i64,
+}
+
+impl Change {
+    /// Nothing.
+    pub const NONE: Change =
+        Change { places: Places::NONE, buys_from: i64::MAX, sells_to: i64::MIN };
+    /// Whatever it is, everybody has to look.
+    const ANY: Change = Change { places: Places::ALL, ..Change::NONE };
+
+    /// Whether it may mean something for whoever watches these places and has these best prices, buys and sells.
+    #[inline]
+    pub fn is_felt(&self, watched: Places, best: [i64; 2]) -> bool {
+        let [buys, sells] = self.reaches(best);
+        self.places.meets(watched) || buys || sells
+    }
+
+    /// Whether it reaches the best buy, and the best sell, of these prices.
+    #[inline]
+    pub fn reaches(&self, [buys, sells]: [i64; 2]) -> [bool; 2] {
+        [self.buys_from <= buys, self.sells_to >= sells]
+    }
+}
+
+/// What is to be known of an instrument to tell what its rows change.
+#[derive(Clone, Copy, Debug)]
+pub struct Ladder {
+    /// Orders rest at multiples of it only, 1e-6.
+    step: i64,
+    /// Levels that a full side shows.
+    depth_max: u8,
+}
+
+impl Ladder {
+    /// The ladder of an instrument.
+    pub fn of(instrument: &Instrument) -> Self {
+        let step = instrument.ticks.iter().fold(0, |step, next| common(step, next.tick));
+        Ladder { step: step.max(1), depth_max: instrument.depth_max }
+    }
+
+    /// What a row changes, behind the valid book in force `before` it.
+    pub fn change(&self, before: Option<Picture<'_>>, (event, depth): Picture<'_>) -> Change {
+        match event.kind {
+            kind::BOOK if !event.is_book_valid() => Change::NONE,
+            kind::BOOK => {
+                let book = Book { event, depth };
+                Change {
+                    places: self.places(before, &book),
+                    buys_from: book.level(Side::Sell, 0).map_or(i64::MAX, |(ask, _)| ask),
+                    sells_to: book.level(Side::Buy, 0).map_or(i64::MIN, |(bid, _)| bid),
+                }
+            }
+            kind::TRADE if event.is_trade_valid() => {
+                let (is_at_bid, is_at_ask) = (event.aggressor <= 0, event.aggressor >= 0);
+                Change {
+                    buys_from: if is_at_bid { event.trade_price } else { i64::MAX },
+                    sells_to: if is_at_ask { event.trade_price } else { i64::MIN },
+                    ..Change::NONE
+                }
+            }
+            kind::TRADE if event.flags & flags::AUCTION_PRINT == 0 => Change::NONE,
+            _ => Change::ANY,
+        }
+    }
+
+    fn places(&self, before: Option<Picture<'_>>, new: &Book<'_>) -> Places {
+        let Some((event, depth)) = before else { return Places::ALL };
+        let old = Book { event, depth };
+        let on = |side| self.changed_on(side, &View::of(side, &old), &View::of(side, new));
+        Places::NEXT_BOOK.and(Places([on(Side::Buy), on(Side::Sell)]))
+    }
+
+    #[inline(always)] // so that it is compiled for each side
+    fn changed_on(&self, side: Side, old: &View, new: &View) -> u64 {
+        let mut changed = 0;
+        if old.levels == new.levels && old.prices == new.prices {
+            for index in 0..LEVELS_MAX {
+                if old.qtys[index] != new.qtys[index] {
+                    changed |= bit(new.prices[index]);
+                }
+            }
+            return changed;
+        }
+        let (mut from, mut to) = (0, 0);
+        loop {
+            let price = match (old.level(from), new.level(to)) {
+                (Some(was), Some(is)) if was.0 == is.0 => {
+                    (from, to) = (from + 1, to + 1);
+                    if was.1 == is.1 {
+                        continue;
+                    }
+                    is.0
+                }
+                (Some(was), is) if is.is_none_or(|is| side.is_better(was.0, is.0)) => {
+                    from += 1;
+                    was.0
+                }
+                (_, Some(is)) => {
+                    to += 1;
+                    is.0
+                }
+                _ => break,
+            };
+            changed |= bit(price);
+        }
+        changed | self.flipped(old.edge(self.depth_max), new.edge(self.depth_max))
+    }
+
+    /// The prices between two edges of the view, `None` where all is in view.
+    #[inline]
+    fn flipped(&self, old: Option<i64>, new: Option<i64>) -> u64 {
+        let (low, high) = match (old, new) {
+            (None, None) => return 0,
+            (Some(old), Some(new)) => (old.min(new), old.max(new)),
+            _ => return u64::MAX,
+        };
+        if high.abs_diff(low) > FLIPS_MAX * self.step.unsigned_abs() {
+            return u64::MAX;
+        }
+        let mut flipped = 0;
+        let mut price = low - low.rem_euclid(self.step) + self.step;
+        while price < high {
+            flipped |= bit(price);
+            price += self.step;
+        }
+        flipped
+    }
+}
+
+/// The largest step that both `a` and `b` are multiples of.
+fn common(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { common(b, a % b) }
+}
+
+/// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
+struct View {
+    prices: [i64; LEVELS_MAX],
+    qtys: [u32; LEVELS_MAX],
+    levels: usize,
+}
+
+impl View {
+    #[inline(always)] // so that it is compiled for each side
+    fn of(side: Side, book: &Book<'_>) -> Self {
+        let Book { event, depth } = book;
+        let (touch, qty, [a, b, c, d], [e, f, g, h]) = match side {
+            Side::Buy => (event.bid_price, event.bid_qty, depth.bid_price, depth.bid_qty),
+            Side::Sell => (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty),
+        };
+        let levels = book.levels(side);
+        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
+    }
+
+    fn level(&self, index: usize) -> Option<(i64, u32)> {
+        (index < self.levels).then(|| (self.prices[index], self.qtys[index]))
+    }
+
+    /// The last price in view; `None` where the side is complete.
+    fn edge(&self, depth_max: u8) -> Option<i64> {
+        let is_full = self.levels >= usize::from(depth_max);
+        self.level(self.levels.wrapping_sub(1)).filter(|_| is_full).map(|(price, _)| price)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Depth, Event};
+
+    struct Draw(u64);
+
+    impl Draw {
+        fn below(&mut self, count: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) % count
+        }
+    }
+
+    /// A book of up to five levels on each side, at few prices, so that levels often meet.
+    fn random_book(draw: &mut Draw) -> (Event, Depth) {
+        let mut event = Event { kind: kind::BOOK, ..Event::EMPTY };
+        let mut depth = Depth::EMPTY;
+        let (mut bid, mut ask) = (100, 101);
+        for level in 0..draw.below(6) as usize {
+            bid -= 1 + draw.below(2) as i64;
+            let qty = 1 + draw.below(2) as u32;
+            depth.bid_levels += 1;
+            match level.checked_sub(1) {
+                None => (event.bid_price, event.bid_qty) = (bid, qty),
+                Some(below) => (depth.bid_price[below], depth.bid_qty[below]) = (bid, qty),
+            }
+        }
+        for level in 0..draw.below(6) as usize {
+            ask += 1 + draw.below(2) as i64;
+            let qty = 1 + draw.below(2) as u32;
+            depth.ask_levels += 1;
+            match level.checked_sub(1) {
+                None => (event.ask_price, event.ask_qty) = (ask, qty),
+                Some(below) => (depth.ask_price[below], depth.ask_qty[below]) = (ask, qty),
+            }
+        }
+        (event, depth)
+    }
+
+    #[test]
+    fn a_price_whose_state_changes_is_always_watched_and_most_others_are_not() {
+        let mut draw = Draw(7);
+        let (mut changed_count, mut still_count, mut in_vain) = (0, 0, 0);
+        for _ in 0..20_000 {
+            let (old, new) = (random_book(&mut draw), random_book(&mut draw));
+            let (old, new) = ((&old.0, &old.1), (&new.0, &new.1));
+            let depth_max = 3 + draw.below(3) as u8;
+            let changed = Ladder { step: 1, depth_max }
+                .places(Some(old), &Book { event: new.0, depth: new.1 });
+            let (before, after) =
+                (Book { event: old.0, depth: old.1 }, Book { event: new.0, depth: new.1 });
+            for side in [Side::Buy, Side::Sell] {
+                for price in 85..117 {
+                    let state = before.state(side, price, depth_max);
+                    let is_named = changed.meets(Places::of(side, price));
+                    if state != after.state(side, price, depth_max) {
+                        changed_count += 1;
+                        assert!(is_named, "{side:?} {price} of {depth_max}: {before:?} {after:?}");
+                    } else if changed.0[side.index()] != u64::MAX {
+                        still_count += 1;
+                        in_vain += u32::from(is_named);
+                    }
+                }
+            }
+        }
+        assert!(changed_count > 100_000 && still_count > 100_000);
+        assert!(in_vain * 6 < still_count, "{in_vain} of {still_count} named in vain");
+    }
+}
