@@ -108,7 +108,7 @@ impl Ladder {
             kind::BOOK => {
                 let book = Book { event, depth };
                 Change {
-                    places: self.places(before, &book),
+                    places: self.places(before, (event, depth)),
                     buys_from: book.level(Side::Sell, 0).map_or(i64::MAX, |(ask, _)| ask),
                     sells_to: book.level(Side::Buy, 0).map_or(i64::MIN, |(bid, _)| bid),
                 }
@@ -126,47 +126,48 @@ impl Ladder {
         }
     }
 
-    fn places(&self, before: Option<Picture<'_>>, new: &Book<'_>) -> Places {
-        let Some((event, depth)) = before else { return Places::ALL };
-        let old = Book { event, depth };
-        let on = |side| self.changed_on(side, &View::of(side, &old), &View::of(side, new));
+    fn places(&self, before: Option<Picture<'_>>, new: Picture<'_>) -> Places {
+        let Some(old) = before else { return Places::ALL };
+        let on = |side| {
+            let (old, new) = (View::of(side, old), View::of(side, new));
+            if old.shows_prices_of(&new) {
+                old.requoted(&new)
+            } else {
+                self.moved(side, &old, &new)
+            }
+        };
         Places::NEXT_BOOK.and(Places([on(Side::Buy), on(Side::Sell)]))
     }
 
-    #[inline(always)] // so that it is compiled for each side
-    fn changed_on(&self, side: Side, old: &View, new: &View) -> u64 {
-        let mut changed = 0;
-        if old.levels == new.levels && old.prices == new.prices {
-            for index in 0..LEVELS_MAX {
-                if old.qtys[index] != new.qtys[index] {
-                    changed |= bit(new.prices[index]);
+    /// The prices that change where the two views do not show the same ones.
+    #[inline(never)]
+    fn moved(&self, side: Side, old: &View<'_>, new: &View<'_>) -> u64 {
+        let ((old_prices, old_qtys), (new_prices, new_qtys)) = (old.levels(), new.levels());
+        let (old_count, new_count) = (usize::from(old.levels), usize::from(new.levels));
+        let (mut changed, mut from, mut to) = (0, 0, 0);
+        while from < old_count && to < new_count {
+            let (was, is) = (old_prices[from], new_prices[to]);
+            if was == is {
+                if old_qtys[from] != new_qtys[to] {
+                    changed |= bit(is);
                 }
+                (from, to) = (from + 1, to + 1);
+            } else if side.is_better(was, is) {
+                changed |= bit(was);
+                from += 1;
+            } else {
+                changed |= bit(is);
+                to += 1;
             }
-            return changed;
         }
-        let (mut from, mut to) = (0, 0);
-        loop {
-            let price = match (old.level(from), new.level(to)) {
-                (Some(was), Some(is)) if was.0 == is.0 => {
-                    (from, to) = (from + 1, to + 1);
-                    if was.1 == is.1 {
-                        continue;
-                    }
-                    is.0
-                }
-                (Some(was), is) if is.is_none_or(|is| side.is_better(was.0, is.0)) => {
-                    from += 1;
-                    was.0
-                }
-                (_, Some(is)) => {
-                    to += 1;
-                    is.0
-                }
-                _ => break,
-            };
-            changed |= bit(price);
-        }
-        changed | self.flipped(old.edge(self.depth_max), new.edge(self.depth_max))
+        let gone = old_prices.iter().take(old_count).skip(from);
+        let come = new_prices.iter().take(new_count).skip(to);
+        gone.chain(come).for_each(|price| changed |= bit(*price));
+        let edge = |view: &View<'_>, prices: &[i64; LEVELS_MAX]| {
+            let is_full = view.levels > 0 && view.levels >= self.depth_max;
+            is_full.then(|| prices[usize::from(view.levels) - 1])
+        };
+        changed | self.flipped(edge(old, &old_prices), edge(new, &new_prices))
     }
 
     /// The prices between two edges of the view, `None` where all is in view.
@@ -195,33 +196,55 @@ fn common(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { common(b, a % b) }
 }
 
-/// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
-struct View {
-    prices: [i64; LEVELS_MAX],
-    qtys: [u32; LEVELS_MAX],
-    levels: usize,
+/// One side of a book; what lies beyond the last level is as the feed has filled it.
+struct View<'a> {
+    touch: i64,
+    qty: u32,
+    prices: &'a [i64; LEVELS_MAX - 1],
+    qtys: &'a [u32; LEVELS_MAX - 1],
+    levels: u8,
 }
 
-impl View {
+impl<'a> View<'a> {
     #[inline(always)] // so that it is compiled for each side
-    fn of(side: Side, book: &Book<'_>) -> Self {
-        let Book { event, depth } = book;
-        let (touch, qty, [a, b, c, d], [e, f, g, h]) = match side {
-            Side::Buy => (event.bid_price, event.bid_qty, depth.bid_price, depth.bid_qty),
-            Side::Sell => (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty),
+    fn of(side: Side, (event, depth): Picture<'a>) -> Self {
+        let (touch, qty, prices, qtys, levels) = match side {
+            Side::Buy => {
+                (event.bid_price, event.bid_qty, &depth.bid_price, &depth.bid_qty, depth.bid_levels)
+            }
+            Side::Sell => {
+                (event.ask_price, event.ask_qty, &depth.ask_price, &depth.ask_qty, depth.ask_levels)
+            }
         };
-        let levels = book.levels(side);
-        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
+        View { touch, qty, prices, qtys, levels: levels.min(LEVELS_MAX as u8) }
     }
 
-    fn level(&self, index: usize) -> Option<(i64, u32)> {
-        (index < self.levels).then(|| (self.prices[index], self.qtys[index]))
+    /// Whether both show the same prices; without a branch for each.
+    #[inline(always)]
+    fn shows_prices_of(&self, other: &View<'_>) -> bool {
+        let touch = (self.touch ^ other.touch) | i64::from(self.levels ^ other.levels);
+        let pairs = self.prices.iter().zip(other.prices);
+        pairs.fold(touch, |differ, (a, b)| differ | (a ^ b)) == 0
     }
 
-    /// The last price in view; `None` where the side is complete.
-    fn edge(&self, depth_max: u8) -> Option<i64> {
-        let is_full = self.levels >= usize::from(depth_max);
-        self.level(self.levels.wrapping_sub(1)).filter(|_| is_full).map(|(price, _)| price)
+    /// The prices that change where `new` shows the same ones.
+    #[inline(always)]
+    fn requoted(&self, new: &View<'_>) -> u64 {
+        let mut changed = if self.qty == new.qty { 0 } else { bit(new.touch) };
+        for index in 0..LEVELS_MAX - 1 {
+            if self.qtys[index] != new.qtys[index] {
+                changed |= bit(new.prices[index]);
+            }
+        }
+        changed
+    }
+
+    /// Prices and quantities, best level first.
+    fn levels(&self) -> ([i64; LEVELS_MAX], [u32; LEVELS_MAX]) {
+        let (mut prices, mut qtys) = ([self.touch; LEVELS_MAX], [self.qty; LEVELS_MAX]);
+        prices[1..].copy_from_slice(self.prices);
+        qtys[1..].copy_from_slice(self.qtys);
+        (prices, qtys)
     }
 }
 
@@ -274,7 +297,7 @@ mod tests {
             let (old, new) = ((&old.0, &old.1), (&new.0, &new.1));
             let depth_max = 3 + draw.below(3) as u8;
             let changed = Ladder { step: 1, depth_max }
-                .places(Some(old), &Book { event: new.0, depth: new.1 });
+                .places(Some(old), new);
             let (before, after) =
                 (Book { event: old.0, depth: old.1 }, Book { event: new.0, depth: new.1 });
             for side in [Side::Buy, Side::Sell] {
