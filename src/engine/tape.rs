@@ -1,7 +1,7 @@
 //! A tape: the rows of a whole run, merged and finished once, for any number of replays, on any threads.
 //!
 //! Invariants: it is whole before a replay looks at it, and nobody writes it afterwards; lanes over it come to the same as
-//! lanes over streams. Cost: 336 bytes a row and two depth rows for each at most; where that is too much, a
+//! lanes over streams. Cost: 372 bytes a row and two depth rows for each at most; where that is too much, a
 //! replay of streams holds a window of it.
 
 use super::replay::{Need, market_faults};

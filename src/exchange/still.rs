@@ -20,30 +20,33 @@ impl Exchange {
     pub fn pass_still(&self, ahead: &mut Ahead<'_>, until_ns: i64) -> bool {
         match self.orders.only_sides() {
             // Where it is the same for every row, it stays in registers.
-            Some(sides) => pass_still(ahead, until_ns, |_| sides),
-            None => pass_still(ahead, until_ns, |event| self.orders.sides(event.instrument)),
+            Some(sides) => self.pass_still_of(ahead, until_ns, |_| sides),
+            None => {
+                self.pass_still_of(ahead, until_ns, |event| self.orders.sides(event.instrument))
+            }
         }
     }
-}
 
-#[inline(always)]
-fn pass_still<'b>(
-    ahead: &mut Ahead<'_>,
-    until_ns: i64,
-    sides_of: impl Fn(&Event) -> &'b Sides,
-) -> bool {
-    let (mut count, mut is_felt) = (0, false);
-    for (event, change) in ahead.next(ROWS_AHEAD) {
-        if event.ts_exch_ns >= until_ns {
-            break;
+    #[inline(always)]
+    fn pass_still_of<'b>(
+        &self,
+        ahead: &mut Ahead<'_>,
+        until_ns: i64,
+        sides_of: impl Fn(&Event) -> &'b Sides,
+    ) -> bool {
+        let (mut count, mut is_felt) = (0, false);
+        for (event, change) in ahead.next(ROWS_AHEAD) {
+            if event.ts_exch_ns >= until_ns {
+                break;
+            }
+            let sides = sides_of(event);
+            is_felt = change.is_felt(sides.watched, sides.best);
+            if is_felt {
+                break;
+            }
+            count += 1;
         }
-        let sides = sides_of(event);
-        is_felt = change.is_felt(sides.watched, sides.best);
-        if is_felt {
-            break;
-        }
-        count += 1;
+        ahead.pass(count);
+        is_felt
     }
-    ahead.pass(count);
-    is_felt
 }

@@ -4,7 +4,7 @@
 //! A set has 64 bits a side, for prices by a hash: a lane's orders rest at few of them and a book changes few. Invariants: a
 //! set may name a price in vain, and never leaves one out. Against the valid book before it a valid book names every price of
 //! the ladder where it shows something else: another quantity, a level that comes or goes, or a price that comes into view or
-//! leaves it. Cost: some 80 instructions a book whose prices stay, some 200 where they move.
+//! leaves it. Cost: some 150 instructions a book.
 
 use super::trail::Picture;
 use crate::book::Book;
@@ -128,46 +128,22 @@ impl Ladder {
 
     fn places(&self, before: Option<Picture<'_>>, new: Picture<'_>) -> Places {
         let Some(old) = before else { return Places::ALL };
-        let on = |side| {
-            let (old, new) = (View::of(side, old), View::of(side, new));
-            if old.shows_prices_of(&new) {
-                old.requoted(&new)
-            } else {
-                self.moved(side, &old, &new)
-            }
-        };
+        let on = |side| self.changed(&View::of(side, old), &View::of(side, new));
         Places::NEXT_BOOK.and(Places([on(Side::Buy), on(Side::Sell)]))
     }
 
-    /// The prices that change where the two views do not show the same ones.
-    #[inline(never)]
-    fn moved(&self, side: Side, old: &View<'_>, new: &View<'_>) -> u64 {
-        let ((old_prices, old_qtys), (new_prices, new_qtys)) = (old.levels(), new.levels());
-        let (old_count, new_count) = (usize::from(old.levels), usize::from(new.levels));
-        let (mut changed, mut from, mut to) = (0, 0, 0);
-        while from < old_count && to < new_count {
-            let (was, is) = (old_prices[from], new_prices[to]);
-            if was == is {
-                if old_qtys[from] != new_qtys[to] {
-                    changed |= bit(is);
-                }
-                (from, to) = (from + 1, to + 1);
-            } else if side.is_better(was, is) {
-                changed |= bit(was);
-                from += 1;
-            } else {
-                changed |= bit(is);
-                to += 1;
-            }
+    /// A side that shows other prices than before names all of both: to compare them one by one takes branches that nobody
+    /// foresees, and costs more than a few lanes' looks in vain.
+    #[inline(always)] // so that it is compiled for each side
+    fn changed(&self, old: &View, new: &View) -> u64 {
+        if old.prices == new.prices {
+            let pairs = old.qtys.iter().zip(&new.qtys);
+            return pairs.zip(&new.prices).fold(0, |named, ((was, is), price)| {
+                named | bit(*price) & u64::from(was != is).wrapping_neg()
+            });
         }
-        let gone = old_prices.iter().take(old_count).skip(from);
-        let come = new_prices.iter().take(new_count).skip(to);
-        gone.chain(come).for_each(|price| changed |= bit(*price));
-        let edge = |view: &View<'_>, prices: &[i64; LEVELS_MAX]| {
-            let is_full = view.levels > 0 && view.levels >= self.depth_max;
-            is_full.then(|| prices[usize::from(view.levels) - 1])
-        };
-        changed | self.flipped(edge(old, &old_prices), edge(new, &new_prices))
+        let flipped = self.flipped(old.edge(self.depth_max), new.edge(self.depth_max));
+        old.prices.iter().chain(&new.prices).fold(flipped, |named, price| named | bit(*price))
     }
 
     /// The prices between two edges of the view, `None` where all is in view.
@@ -196,55 +172,32 @@ fn common(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { common(b, a % b) }
 }
 
-/// One side of a book; what lies beyond the last level is as the feed has filled it.
-struct View<'a> {
-    touch: i64,
-    qty: u32,
-    prices: &'a [i64; LEVELS_MAX - 1],
-    qtys: &'a [u32; LEVELS_MAX - 1],
+/// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
+struct View {
+    prices: [i64; LEVELS_MAX],
+    qtys: [u32; LEVELS_MAX],
     levels: u8,
 }
 
-impl<'a> View<'a> {
+impl View {
     #[inline(always)] // so that it is compiled for each side
-    fn of(side: Side, (event, depth): Picture<'a>) -> Self {
-        let (touch, qty, prices, qtys, levels) = match side {
+    fn of(side: Side, (event, depth): Picture<'_>) -> Self {
+        let (touch, qty, [a, b, c, d], [e, f, g, h], levels) = match side {
             Side::Buy => {
-                (event.bid_price, event.bid_qty, &depth.bid_price, &depth.bid_qty, depth.bid_levels)
+                (event.bid_price, event.bid_qty, depth.bid_price, depth.bid_qty, depth.bid_levels)
             }
             Side::Sell => {
-                (event.ask_price, event.ask_qty, &depth.ask_price, &depth.ask_qty, depth.ask_levels)
+                (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty, depth.ask_levels)
             }
         };
-        View { touch, qty, prices, qtys, levels: levels.min(LEVELS_MAX as u8) }
+        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
     }
 
-    /// Whether both show the same prices; without a branch for each.
-    #[inline(always)]
-    fn shows_prices_of(&self, other: &View<'_>) -> bool {
-        let touch = (self.touch ^ other.touch) | i64::from(self.levels ^ other.levels);
-        let pairs = self.prices.iter().zip(other.prices);
-        pairs.fold(touch, |differ, (a, b)| differ | (a ^ b)) == 0
-    }
-
-    /// The prices that change where `new` shows the same ones.
-    #[inline(always)]
-    fn requoted(&self, new: &View<'_>) -> u64 {
-        let mut changed = if self.qty == new.qty { 0 } else { bit(new.touch) };
-        for index in 0..LEVELS_MAX - 1 {
-            if self.qtys[index] != new.qtys[index] {
-                changed |= bit(new.prices[index]);
-            }
-        }
-        changed
-    }
-
-    /// Prices and quantities, best level first.
-    fn levels(&self) -> ([i64; LEVELS_MAX], [u32; LEVELS_MAX]) {
-        let (mut prices, mut qtys) = ([self.touch; LEVELS_MAX], [self.qty; LEVELS_MAX]);
-        prices[1..].copy_from_slice(self.prices);
-        qtys[1..].copy_from_slice(self.qtys);
-        (prices, qtys)
+    /// The last price in view; `None` where the side is complete.
+    fn edge(&self, depth_max: u8) -> Option<i64> {
+        let is_full = self.levels > 0 && self.levels >= depth_max;
+        let last = usize::from(self.levels).wrapping_sub(1).min(LEVELS_MAX - 1);
+        is_full.then(|| self.prices[last])
     }
 }
 
@@ -296,8 +249,7 @@ mod tests {
             let (old, new) = (random_book(&mut draw), random_book(&mut draw));
             let (old, new) = ((&old.0, &old.1), (&new.0, &new.1));
             let depth_max = 3 + draw.below(3) as u8;
-            let changed = Ladder { step: 1, depth_max }
-                .places(Some(old), new);
+            let changed = Ladder { step: 1, depth_max }.places(Some(old), new);
             let (before, after) =
                 (Book { event: old.0, depth: old.1 }, Book { event: new.0, depth: new.1 });
             for side in [Side::Buy, Side::Sell] {
