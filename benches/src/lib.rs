@@ -11,6 +11,8 @@
 
 pub mod case;
 pub mod clock;
+#[path = "../../src/host/huge_pages.rs"]
+pub mod huge_pages;
 pub mod instructions;
 pub mod pass;
 pub mod plugin;
@@ -18,3 +20,7 @@ pub mod scan;
 pub mod synth;
 pub mod tape;
 pub mod wall;
+
+/// As in `bt-host`.
+#[global_allocator]
+static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;

@@ -285,21 +285,14 @@ fn as_bytes<T: Plain>(rows: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(rows.as_ptr().cast(), size_of_val(rows)) }
 }
 
-/// A vector of rows whose room is asked for in huge pages.
+/// A vector of rows that does not grow.
 struct Slab<T> {
     rows: Vec<T>,
 }
 
 impl<T: Plain> Slab<T> {
     fn with_room(rows: usize) -> Slab<T> {
-        let rows: Vec<T> = Vec::with_capacity(rows);
-        let (start, bytes) = (rows.as_ptr() as usize, rows.capacity() * size_of::<T>());
-        let first = start.next_multiple_of(1 << 21);
-        if let Some(whole) = (start + bytes).checked_sub(first).filter(|bytes| *bytes >= 1 << 21) {
-            // SAFETY: the range lies within the vector's own room. A refusal costs speed only.
-            unsafe { libc::madvise(first as *mut libc::c_void, whole, libc::MADV_HUGEPAGE) };
-        }
-        Slab { rows }
+        Slab { rows: Vec::with_capacity(rows) }
     }
 
     fn push(&mut self, row: T) {

@@ -8,6 +8,7 @@ use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
 use bt_host::explain::{self, Question};
+use bt_host::huge_pages::HugePages;
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::Mode;
 use bt_host::provenance::BUILD;
@@ -17,6 +18,9 @@ use bt_host::sweep::{self, Fate, SweepError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 /// Backtests strategies against recorded order books, exactly and repeatably.
 #[derive(Parser)]
