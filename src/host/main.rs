@@ -145,6 +145,9 @@ struct SweepArgs {
     /// No progress.
     #[arg(short, long)]
     quiet: bool,
+    /// Say on standard error how fast it was and where the time went.
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 #[derive(Args)]
@@ -336,7 +339,11 @@ fn sweep(args: &SweepArgs) -> ExitCode {
             Err(error) => return stopped(error),
         }
     } else {
-        match sweep::run(&spec, &options) {
+        let done = sweep::run(&spec, &options);
+        if let (Ok(finished), true) = (&done, args.verbose) {
+            eprint!("{}", sweep::timing(finished));
+        }
+        match done {
             Ok(finished) if args.json => {
                 println!("{:#}", finished.board.document());
                 !finished.board.failed.is_empty()

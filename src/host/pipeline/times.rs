@@ -62,11 +62,6 @@ impl Times {
 
     /// For `-v`.
     pub fn table(&self) -> String {
-        let per_second = |rate: f64| format!("{} /s", grouped(&format!("{rate:.0}")));
-        let share = |time: Duration| {
-            let share = 100.0 * time.as_secs_f64() / self.total.as_secs_f64().max(1e-9);
-            (format!("{:.3} s", time.as_secs_f64()), format!("{share:.0} % of wall"))
-        };
         let (first_rows, first_time) = self.first.unwrap_or_default();
         let whole = rate(self.rows, self.total);
         let mut rows: Vec<[String; 3]> = vec![
@@ -76,13 +71,19 @@ impl Times {
                 count(self.rows.saturating_mul(self.lanes as u64)),
                 per_second(whole * self.lanes as f64),
             ],
-            ["first chunk".into(), count(first_rows), format!("{:.3} s", first_time.as_secs_f64())],
+            ["first chunk".into(), count(first_rows), seconds(first_time)],
             [
                 "behind it".into(),
                 count(self.rows.saturating_sub(first_rows)),
                 per_second(self.steady_rate()),
             ],
         ];
+        rows.extend(self.parts("wall"));
+        table_of(rows)
+    }
+
+    /// What each side did, and its share of the whole, which is called `whole`.
+    fn parts(&self, whole: &str) -> [[String; 3]; 5] {
         let parts = [
             ("decode, beside the replay", self.decode),
             ("replay, strategies included", self.replay()),
@@ -90,13 +91,84 @@ impl Times {
             ("  waits for the writer", self.wait_write),
             ("write, beside the replay", self.write),
         ];
-        for (name, time) in parts {
-            let (time, share) = share(time);
-            rows.push([name.into(), time, share]);
-        }
-        let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
-        aligned(&rows, false)
+        parts.map(|(name, time)| {
+            let share = 100.0 * time.as_secs_f64() / self.total.as_secs_f64().max(1e-9);
+            [name.into(), seconds(time), format!("{share:.0} % of {whole}")]
+        })
     }
+}
+
+/// The times of several replays, some of them beside others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PassTimes {
+    /// How many.
+    pub passes: u64,
+    /// Rows times lanes that they went through.
+    pub lane_rows: u64,
+    /// Their sums, `lanes` and what concerns first rows left out.
+    pub sum: Times,
+}
+
+impl PassTimes {
+    /// Adds a replay.
+    pub fn add(&mut self, times: &Times) {
+        let lane_rows = times.rows.saturating_mul(times.lanes as u64);
+        self.merge(&PassTimes { passes: 1, lane_rows, sum: *times });
+    }
+
+    /// Adds others.
+    pub fn merge(&mut self, other: &PassTimes) {
+        self.passes += other.passes;
+        self.lane_rows = self.lane_rows.saturating_add(other.lane_rows);
+        self.sum.rows += other.sum.rows;
+        self.sum.total += other.sum.total;
+        self.sum.decode += other.sum.decode;
+        self.sum.wait_rows += other.sum.wait_rows;
+        self.sum.wait_write += other.sum.wait_write;
+        self.sum.write += other.sum.write;
+    }
+
+    /// For `invocation.json`.
+    pub fn document(&self) -> Value {
+        json!({
+            "passes": self.passes,
+            "passes_s": self.sum.total.as_secs_f64(),
+            "decode_busy_s": self.sum.decode.as_secs_f64(),
+            "replay_busy_s": self.sum.replay().as_secs_f64(),
+            "replay_waits_for_rows_s": self.sum.wait_rows.as_secs_f64(),
+            "replay_waits_for_writer_s": self.sum.wait_write.as_secs_f64(),
+            "write_busy_s": self.sum.write.as_secs_f64(),
+        })
+    }
+
+    /// For `-v`: rates over `wall`, which is planning, opening and publishing too, and parts of the passes' own time.
+    pub fn table(&self, wall: Duration) -> String {
+        let mut rows = vec![
+            ["events".into(), count(self.sum.rows), per_second(rate(self.sum.rows, wall))],
+            [
+                "lanes x events".into(),
+                count(self.lane_rows),
+                per_second(rate(self.lane_rows, wall)),
+            ],
+            ["wall, all included".into(), String::new(), seconds(wall)],
+            ["passes, side by side".into(), count(self.passes), seconds(self.sum.total)],
+        ];
+        rows.extend(self.sum.parts("passes"));
+        table_of(rows)
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{} /s", grouped(&format!("{rate:.0}")))
+}
+
+fn table_of(rows: Vec<[String; 3]>) -> String {
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    aligned(&rows, false)
 }
 
 fn rate(rows: u64, time: Duration) -> f64 {

@@ -27,11 +27,12 @@ mod word;
 
 pub use failure::{Failure, SweepError};
 pub use leaderboard::{Board, Row};
-pub use screen::{listing, render};
+pub use screen::{listing, render, timing};
 pub use spec::{LoadOptions, Member, Outputs, SweepSpec, load};
 
 use crate::config::effective::sorted;
 use crate::output::invocation;
+use crate::pipeline::times::PassTimes;
 use crate::progress::Mode;
 use crate::provenance::hex;
 use pass::Start;
@@ -74,10 +75,8 @@ pub struct Finished<'a> {
     pub skipped: usize,
     /// Threads.
     pub threads: usize,
-    /// Rows through all passes.
-    pub rows: u64,
-    /// Rows times lanes that they went through.
-    pub lane_rows: u64,
+    /// Where the time of the passes went that came to their end.
+    pub times: PassTimes,
     /// Time of planning and passes, seconds.
     pub seconds: f64,
 }
@@ -172,7 +171,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         gauge: Arc::new(AtomicU64::new(0)),
     };
     let mut failed: BTreeMap<usize, Failure> = invalid.into_iter().collect();
-    let (mut rows, mut lane_rows) = (0, 0);
+    let mut times = PassTimes::default();
     let mut pending = to_run(&plan, &done);
     let mut rounds = 0;
     let is_at_work = !pending.is_empty();
@@ -186,7 +185,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         let ended = work(&start, threads, options.progress, &pending, &done, &failed)?;
         done.extend(ended.done.iter().cloned());
         failed.extend(ended.failed);
-        (rows, lane_rows) = (rows + ended.rows, lane_rows + ended.lane_rows);
+        times.merge(&ended.times);
         pending = outdated(&plan, &done, &ended.data);
         if !pending.is_empty() {
             rounds += 1;
@@ -208,8 +207,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         run: spec.members.len() - skipped,
         skipped,
         threads,
-        rows,
-        lane_rows,
+        times,
         seconds: begun.elapsed().as_secs_f64(),
         dir: std::path::absolute(&spec.dir).unwrap_or_else(|_| spec.dir.clone()),
         strategy: options.strategy.clone(),
@@ -257,8 +255,7 @@ struct Ended {
     /// Hash of the rows that each market's last pass found.
     data: BTreeMap<usize, String>,
     failed: BTreeMap<usize, Failure>,
-    rows: u64,
-    lane_rows: u64,
+    times: PassTimes,
     stopped: Option<SweepError>,
     /// Failures that have not been told yet.
     news: Vec<(usize, Failure)>,
@@ -283,8 +280,7 @@ fn work(
     let one = |pass: plan::Pass| match pass::run(start, &pass) {
         Ok(outcome) => {
             let mut ended = lock();
-            ended.rows += outcome.rows;
-            ended.lane_rows += outcome.rows * outcome.lanes;
+            outcome.times.iter().for_each(|times| ended.times.add(times));
             for (member, hash) in &outcome.done {
                 if let Ok(planned) = &start.plan.members[*member] {
                     ended.data.insert(planned.market, hash.clone());
@@ -387,8 +383,9 @@ fn about(start: &Start<'_>, finished: &Finished<'_>) -> String {
         "members_done_before": finished.skipped,
         "timings": {
             "total_s": finished.seconds,
-            "rows": finished.rows,
-            "lane_rows": finished.lane_rows,
+            "rows": finished.times.sum.rows,
+            "lane_rows": finished.times.lane_rows,
+            "parts": finished.times.document(),
         },
     });
     format!("{:#}\n", sorted(&document))

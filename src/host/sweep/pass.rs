@@ -43,10 +43,8 @@ pub struct Outcome {
     pub failed: Vec<(usize, Failure)>,
     /// What is to be run again.
     pub again: Vec<Pass>,
-    /// Rows of the pass.
-    pub rows: u64,
-    /// Lanes that they went through.
-    pub lanes: u64,
+    /// Where its time went; `None` if it did not come to its end.
+    pub times: Option<Times>,
 }
 
 /// What the passes of one start have in common.
@@ -198,7 +196,7 @@ fn replay(start: &Start<'_>, pass: &Pass, outcome: &mut Outcome) -> Result<(), T
         return Err(Trouble::Market(run::no_data(&first.config, &describe)));
     }
     let rows = replay.progress().0;
-    (outcome.rows, outcome.lanes) = (rows, lane_count);
+    outcome.times = Some(times);
     let about = About {
         rows,
         open_seconds,

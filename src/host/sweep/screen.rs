@@ -7,6 +7,7 @@ use super::{Fate, Finished, Listed, ListedMember};
 use crate::output::table::{aligned, count, grouped, money};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Letters of a value in the table.
 const VALUE_MAX: usize = 32;
@@ -50,6 +51,11 @@ pub fn render(finished: &Finished<'_>) -> String {
     }
     let _ = writeln!(text, "files    {}", finished.dir.display());
     text
+}
+
+/// Where the time went, for `-v`.
+pub fn timing(finished: &Finished<'_>) -> String {
+    finished.times.table(Duration::from_secs_f64(finished.seconds))
 }
 
 /// What a sweep would do: a line for each member.
@@ -233,7 +239,11 @@ fn speed(finished: &Finished<'_>) -> String {
         return done;
     }
     let rate = |events: u64| grouped(&format!("{:.0}", events as f64 / finished.seconds));
-    format!("{done}: {} rows/s, {} lanes x rows/s", rate(finished.rows), rate(finished.lane_rows))
+    format!(
+        "{done}: {} rows/s, {} lanes x rows/s",
+        rate(finished.times.sum.rows),
+        rate(finished.times.lane_rows)
+    )
 }
 
 /// A paragraph of at most 100 columns.

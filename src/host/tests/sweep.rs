@@ -204,6 +204,31 @@ fn threads_and_packing_do_not_show() {
     }
 }
 
+#[test]
+fn verbose_tells_where_the_time_went_and_changes_no_result() {
+    let scratch = Scratch::new("verbose");
+    let file = over_demo(&scratch, PACKED);
+    let set = ["--set", "threads=2", "--set", "lanes_per_pass=3"];
+    let (plain, told) = (scratch.at("plain"), scratch.at("told"));
+    let talk = sweep(&file, &told, &[&set[..], &["-v"]].concat()).2;
+    assert!(sweep(&file, &plain, &set).2.is_empty());
+    assert!(results(&plain) == results(&told), "results hold no time");
+    let line = |name: &str| {
+        let found = talk.lines().find(|line| line.trim_start().starts_with(name));
+        found.unwrap_or_else(|| panic!("{name}: {talk}")).to_owned()
+    };
+    for name in ["decode", "replay", "waits for rows", "waits for the writer", "write"] {
+        assert!(line(name).ends_with("% of passes"), "{talk}");
+    }
+    let timings = json(format!("{told}/invocation.json"))["timings"].clone();
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let lane_rows = timings["lane_rows"].as_u64().expect("a count").to_string();
+    let cell = line("lanes x events").split_whitespace().nth(3).map(digits);
+    assert_eq!(cell, Some(lane_rows), "{talk}");
+    assert!(timings["parts"]["passes"].as_u64() > Some(1), "{timings}");
+    assert!(timings["parts"]["replay_busy_s"].as_f64() > Some(0.0), "{timings}");
+}
+
 /// Fails when it is made, at its thousandth event, or never, as its parameter says.
 const FRAGILE: &str = "#include <btcore.h>
 #include <stdlib.h>
