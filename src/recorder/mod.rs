@@ -1,15 +1,15 @@
 //! What a lane writes down: fixed slabs of rows that the caller drains, and the order digest.
 //!
-//! Invariants: nothing allocates after construction; a slab that is half full asks for a drain at the next
-//! instant, and one that overflows within an instant is an error that names it. The digest covers every order
+//! Invariants: nothing allocates after construction; a slab that holds `DRAIN_ROWS` rows, or is half full, asks for a drain
+//! at the next instant, and one that overflows within an instant is an error that names it. The digest covers every order
 //! event of the lane in lane order, whether or not anybody drains.
 
 mod digest;
 
 pub use digest::{DigestRecord, OrderDigest};
 
-use crate::wire::Fault;
-use crate::wire::{Fill, QueueRow, Reason, Side, Status, TraceRow};
+use crate::wire::limits::DRAIN_ROWS;
+use crate::wire::{Fault, Fill, QueueRow, Reason, Side, Status, TraceRow};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -154,8 +154,10 @@ pub struct Recorder {
     text: Vec<u8>,
     /// The instant of the last line, and the lines and bytes logged in it so far.
     log_instant: (i64, usize, usize),
-    /// Whether any slab is.
-    is_half_full: bool,
+    /// Rows of a slab above which it asks for a drain.
+    rows_wanted: usize,
+    /// Whether any slab does.
+    wants_drain: bool,
 }
 
 const LOG_BYTES_MAX: usize = 64;
@@ -173,43 +175,45 @@ impl Recorder {
             logs: Vec::with_capacity(rows_max),
             text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
             log_instant: (i64::MIN, 0, 0),
-            is_half_full: false,
+            rows_wanted: DRAIN_ROWS.min(rows_max / 2),
+            wants_drain: false,
         }
     }
 
     /// Whether the caller should drain before the next instant.
     #[inline]
     pub fn wants_drain(&self) -> bool {
-        self.is_half_full
+        self.wants_drain
     }
 
     /// Writes an order that ended.
     pub fn order(&mut self, row: OrderRow) -> Result<(), Fault> {
-        self.is_half_full |= put(&mut self.orders, row, self.rows_max, "orders")?;
+        self.wants_drain |= put(&mut self.orders, row, self.rows_max, "orders")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a fill.
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        self.is_half_full |= put(&mut self.fills, row, self.rows_max, "fills")?;
+        self.wants_drain |= put(&mut self.fills, row, self.rows_max, "fills")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes what the estimates made of an order.
     pub fn queue(&mut self, row: QueueRow) -> Result<(), Fault> {
-        self.is_half_full |= put(&mut self.queues, row, self.rows_max, "queues")?;
+        self.wants_drain |= put(&mut self.queues, row, self.rows_max, "queues")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
-        self.is_half_full |= put(&mut self.series, row, self.rows_max, "timeseries")?;
+        self.wants_drain |=
+            put(&mut self.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        self.is_half_full |= put(&mut self.days, row, self.rows_max, "days")?;
+        self.wants_drain |= put(&mut self.days, row, self.rows_max, "days")? > self.rows_wanted;
         Ok(())
     }
 
@@ -226,7 +230,8 @@ impl Recorder {
         let start = self.text.len();
         self.text.extend_from_slice(text.as_bytes());
         self.logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
-        self.is_half_full |= self.logs.len() > half || self.text.len() > half * LOG_BYTES_MAX;
+        let wanted = self.rows_wanted;
+        self.wants_drain |= self.logs.len() > wanted || self.text.len() > wanted * LOG_BYTES_MAX;
         Ok(())
     }
 
@@ -243,12 +248,12 @@ impl Recorder {
             sink.log(line.ts_ns, line.strategy, line.level, text);
         }
         self.text.clear();
-        self.is_half_full = false;
+        self.wants_drain = false;
     }
 }
 
-/// Writes a row; says whether the slab is more than half full.
-fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<bool, Fault> {
+/// Writes a row; says how many the slab holds then.
+fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<usize, Fault> {
     if slab.len() == rows_max {
         let message = format!(
             "one instant wrote more than {rows_max} rows of {name}; raise capacity.records"
@@ -256,5 +261,5 @@ fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<bool
         return Err(Fault::new(Status::Full, message));
     }
     slab.push(row);
-    Ok(slab.len() > rows_max / 2)
+    Ok(slab.len())
 }

@@ -12,6 +12,9 @@ pub const ROUNDS_MAX: u32 = 1_000;
 pub const TAKEN_PRICES_MAX: usize = 32;
 /// Steps of a tick ladder.
 pub const TICK_STEPS_MAX: usize = 16;
+/// Rows of one kind after which a lane asks for a drain, if half a slab is not less. As many as that are on their way
+/// through the host at a time; a slab that filled to the half would touch memory for thousands in each place that they pass.
+pub const DRAIN_ROWS: usize = 1_024;
 /// Rows of a traced order between two drains.
 pub const TRACE_ROWS_MAX: usize = 16_384;
 /// Fee rows of one instrument.

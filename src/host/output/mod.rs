@@ -5,6 +5,7 @@
 
 pub mod clickhouse;
 pub mod dir;
+pub mod file;
 pub mod invocation;
 pub mod metrics;
 pub mod result;

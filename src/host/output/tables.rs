@@ -6,24 +6,20 @@
 //! the epoch in UTC. Cost: memory is bounded by one row group of each lane and table.
 
 use super::OutputError;
+use super::file::{GROUP_ROWS, TableFile};
 use arrow_array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
 use btcore::wire::{Evidence, QueueRow, Side, UNDEF_TIME};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Rows of one batch, whatever the drains.
-const BATCH_ROWS: usize = 8_192;
-/// Rows of one row group.
-const GROUP_ROWS: usize = 8_192;
+/// Rows of one batch, whatever the drains: a row group.
+const BATCH_ROWS: usize = GROUP_ROWS;
 
 /// Names of the result files that hold rows.
 pub const FILES: [&str; 4] =
@@ -202,43 +198,41 @@ fn append_log(
     std::fs::remove_file(path).map_err(|e| OutputError::io(path, e))
 }
 
+/// Makes columns of rows: all of them, or the one of this number.
+type MakeBatch<R> = fn(&Names, &[R], Option<usize>) -> Result<RecordBatch, OutputError>;
+
 /// Rows of one table of one lane, batched to a fixed size.
 struct Spool<R> {
     rows: Vec<R>,
-    batch: fn(&Names, &[R]) -> Result<RecordBatch, OutputError>,
-    writer: ArrowWriter<BufWriter<File>>,
-    path: PathBuf,
+    batch: MakeBatch<R>,
+    file: TableFile,
 }
 
 impl<R: Copy> Spool<R> {
-    fn open(
-        path: PathBuf,
-        batch: fn(&Names, &[R]) -> Result<RecordBatch, OutputError>,
-        names: &Names,
-    ) -> Result<Self, OutputError> {
-        let file = File::create(&path).map_err(|e| OutputError::io(&path, e))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .build();
-        let schema = batch(names, &[])?.schema();
-        let writer = ArrowWriter::try_new(BufWriter::new(file), schema, Some(properties))
-            .map_err(|e| OutputError::parquet(&path, e))?;
-        Ok(Spool { rows: Vec::with_capacity(BATCH_ROWS), batch, writer, path })
+    fn open(path: PathBuf, batch: MakeBatch<R>, names: &Names) -> Result<Self, OutputError> {
+        let file = TableFile::create(path, batch(names, &[], None)?.schema())?;
+        Ok(Spool { rows: Vec::with_capacity(BATCH_ROWS), batch, file })
     }
 
     fn push(&mut self, row: R, names: &Names) -> Result<(), OutputError> {
         self.rows.push(row);
-        if self.rows.len() == BATCH_ROWS { self.flush(names) } else { Ok(()) }
+        if self.rows.len() < BATCH_ROWS {
+            return Ok(());
+        }
+        let column = |index| Ok((self.batch)(names, &self.rows, Some(index))?.columns().to_vec());
+        self.file.write_group(column)?;
+        self.rows.clear();
+        Ok(())
     }
 
+    /// Writes what is left, which others may follow.
     fn flush(&mut self, names: &Names) -> Result<(), OutputError> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let batch = (self.batch)(names, &self.rows)?;
+        let batch = (self.batch)(names, &self.rows, None)?;
         self.rows.clear();
-        self.writer.write(&batch).map_err(|e| OutputError::parquet(&self.path, e))
+        self.file.write(batch)
     }
 
     fn append(&mut self, mut other: Spool<R>, names: &Names) -> Result<(), OutputError> {
@@ -249,16 +243,13 @@ impl<R: Copy> Spool<R> {
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(|e| OutputError::parquet(&path, e))?;
         for batch in reader {
-            let batch = batch.map_err(|e| OutputError::arrow(&path, e))?;
-            self.writer.write(&batch).map_err(|e| OutputError::parquet(&self.path, e))?;
+            self.file.write(batch.map_err(|e| OutputError::arrow(&path, e))?)?;
         }
         std::fs::remove_file(&path).map_err(|e| OutputError::io(&path, e))
     }
 
     fn close(self) -> Result<PathBuf, OutputError> {
-        let mut file = self.writer.into_inner().map_err(|e| OutputError::parquet(&self.path, e))?;
-        file.flush().map_err(|e| OutputError::io(&self.path, e))?;
-        Ok(self.path)
+        self.file.close()
     }
 }
 
@@ -302,39 +293,49 @@ fn tif_name(value: u8) -> &'static str {
 /// Columns of a batch, by name.
 struct Columns<'a, R> {
     rows: &'a [R],
+    only: Option<usize>,
+    named: usize,
     columns: Vec<(&'static str, ArrayRef, bool)>,
 }
 
 impl<'a, R> Columns<'a, R> {
-    fn of(rows: &'a [R]) -> Self {
-        Columns { rows, columns: Vec::new() }
+    fn of(rows: &'a [R], only: Option<usize>) -> Self {
+        Columns { rows, only, named: 0, columns: Vec::new() }
     }
-    fn put(&mut self, name: &'static str, array: ArrayRef, nullable: bool) {
-        self.columns.push((name, array, nullable));
+    fn put<A: Array + 'static>(
+        &mut self,
+        name: &'static str,
+        nullable: bool,
+        make: impl FnOnce(std::slice::Iter<'a, R>) -> A,
+    ) {
+        if self.only.is_none_or(|only| only == self.named) {
+            self.columns.push((name, Arc::new(make(self.rows.iter())), nullable));
+        }
+        self.named += 1;
     }
     fn text<'b>(&mut self, name: &'static str, read: impl Fn(&R) -> &'b str) {
-        self.put(name, Arc::new(StringArray::from_iter_values(self.rows.iter().map(read))), false);
+        self.put(name, false, |rows| StringArray::from_iter_values(rows.map(read)));
     }
     fn i64(&mut self, name: &'static str, read: impl Fn(&R) -> i64) {
-        self.put(name, Arc::new(Int64Array::from_iter_values(self.rows.iter().map(read))), false);
+        self.put(name, false, |rows| Int64Array::from_iter_values(rows.map(read)));
     }
     fn time_or_null(&mut self, name: &'static str, read: impl Fn(&R) -> i64) {
-        let values = self.rows.iter().map(|row| Some(read(row)).filter(|ns| *ns != UNDEF_TIME));
-        self.put(name, Arc::new(values.collect::<Int64Array>()), true);
+        let value = |row| Some(read(row)).filter(|ns| *ns != UNDEF_TIME);
+        self.put(name, true, |rows| rows.map(value).collect::<Int64Array>());
     }
     fn u64(&mut self, name: &'static str, read: impl Fn(&R) -> u64) {
-        self.put(name, Arc::new(UInt64Array::from_iter_values(self.rows.iter().map(read))), false);
+        self.put(name, false, |rows| UInt64Array::from_iter_values(rows.map(read)));
     }
     fn u32(&mut self, name: &'static str, read: impl Fn(&R) -> u32) {
-        self.put(name, Arc::new(UInt32Array::from_iter_values(self.rows.iter().map(read))), false);
+        self.put(name, false, |rows| UInt32Array::from_iter_values(rows.map(read)));
     }
     fn u32_or_null(&mut self, name: &'static str, read: impl Fn(&R) -> u32) {
-        let values = self.rows.iter().map(|row| Some(read(row)).filter(|v| *v != u32::MAX));
-        self.put(name, Arc::new(values.collect::<UInt32Array>()), true);
+        let value = |row| Some(read(row)).filter(|v| *v != u32::MAX);
+        self.put(name, true, |rows| rows.map(value).collect::<UInt32Array>());
     }
     fn boolean(&mut self, name: &'static str, read: impl Fn(&R) -> bool) {
-        let values = self.rows.iter().map(|row| Some(read(row)));
-        self.put(name, Arc::new(values.collect::<BooleanArray>()), false);
+        let value = |row| Some(read(row));
+        self.put(name, false, |rows| rows.map(value).collect::<BooleanArray>());
     }
     fn batch(self) -> Result<RecordBatch, OutputError> {
         RecordBatch::try_from_iter_with_nullable(self.columns)
@@ -342,8 +343,12 @@ impl<'a, R> Columns<'a, R> {
     }
 }
 
-fn orders_batch(names: &Names, rows: &[OrderRow]) -> Result<RecordBatch, OutputError> {
-    let mut c = Columns::of(rows);
+fn orders_batch(
+    names: &Names,
+    rows: &[OrderRow],
+    only: Option<usize>,
+) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
     c.text("strategy", |r| name_at(&names.strategies, r.strategy));
     c.text("symbol", |r| name_at(&names.symbols, r.instrument));
@@ -364,8 +369,12 @@ fn orders_batch(names: &Names, rows: &[OrderRow]) -> Result<RecordBatch, OutputE
     c.batch()
 }
 
-fn fills_batch(names: &Names, rows: &[FillRow]) -> Result<RecordBatch, OutputError> {
-    let mut c = Columns::of(rows);
+fn fills_batch(
+    names: &Names,
+    rows: &[FillRow],
+    only: Option<usize>,
+) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
     c.text("strategy", |r| name_at(&names.strategies, r.fill.strategy));
     c.text("symbol", |r| name_at(&names.symbols, r.fill.instrument));
@@ -388,8 +397,12 @@ fn fills_batch(names: &Names, rows: &[FillRow]) -> Result<RecordBatch, OutputErr
     c.batch()
 }
 
-fn queues_batch(names: &Names, rows: &[QueueRow]) -> Result<RecordBatch, OutputError> {
-    let mut c = Columns::of(rows);
+fn queues_batch(
+    names: &Names,
+    rows: &[QueueRow],
+    only: Option<usize>,
+) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
     c.u64("order_id", |r| r.order_id);
     c.i64("ts_join_ns", |r| r.ts_join_ns);
@@ -406,8 +419,12 @@ fn queues_batch(names: &Names, rows: &[QueueRow]) -> Result<RecordBatch, OutputE
     c.batch()
 }
 
-fn series_batch(names: &Names, rows: &[SeriesRow]) -> Result<RecordBatch, OutputError> {
-    let mut c = Columns::of(rows);
+fn series_batch(
+    names: &Names,
+    rows: &[SeriesRow],
+    only: Option<usize>,
+) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
     c.i64("ts_ns", |r| r.ts_ns);
     c.i64("equity_e6", |r| r.equity);

@@ -12,7 +12,8 @@
 //! replay can ask for. Whoever fails or panics, every thread has ended when `drive` returns.
 //!
 //! Cost: a wake-up or two a chunk; nothing is allocated for one.
-//! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of at most one drain each.
+//! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of at most one drain each, of which only those are touched that
+//! are needed at once.
 
 pub mod pin;
 mod reader;

@@ -9,9 +9,11 @@ use super::{Gone, LOOK_UP, WakeOnDrop};
 use crate::output::OutputError;
 use crate::run::RunError;
 use crate::signal;
+use arrayvec::ArrayVec;
 use btcore::engine::Replay;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::strategy::Strategy;
+use btcore::wire::limits::DRAIN_ROWS;
 use btcore::wire::{QueueRow, TraceRow};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Batches between the replay and the writer, being filled and being written included.
-const BATCHES: usize = 2;
+/// Batches between the replay and the writer, being filled and being written included: as many drains as a row group of the
+/// results has, so that the replay goes on while one is encoded.
+const BATCHES: usize = 8;
 
 /// Where a lane's rows go, and whether they have got there.
 pub(crate) trait Written: Sink {
@@ -114,6 +117,9 @@ impl Batch {
 pub(super) struct Recorders {
     full: Option<Producer<Batch>>,
     spent: Consumer<Batch>,
+    /// Batches to fill. The one that came back last is filled first: as long as the writer keeps up, it is always the same
+    /// one, and the memory of the others is never touched.
+    idle: ArrayVec<Batch, BATCHES>,
     has_failed: Arc<AtomicBool>,
     writer: Option<Thread>,
     waited: Duration,
@@ -128,19 +134,17 @@ pub(super) struct Inlet {
 
 /// Makes the two sides.
 ///
-/// A batch has room for `records` rows of each kind from the start: grown by and by, it would leave its smaller selves
-/// behind in the heap.
+/// A batch has room from the start for what a lane is drained of, `records` rows of each kind at most: grown by and by, it
+/// would leave its smaller selves behind in the heap. Only an instant of very many rows makes it grow.
 pub(super) fn join(records: usize) -> (Recorders, Inlet) {
+    let room = records.min(2 * DRAIN_ROWS);
     let (full_in, full_out) = RingBuffer::new(BATCHES);
-    let (mut spent_in, spent_out) = RingBuffer::new(BATCHES);
-    for _ in 0..BATCHES {
-        // There is room for as many.
-        let _ = spent_in.push(Batch::of(records));
-    }
+    let (spent_in, spent_out) = RingBuffer::new(BATCHES);
     let has_failed = Arc::new(AtomicBool::new(false));
     let recorders = Recorders {
         full: Some(full_in),
         spent: spent_out,
+        idle: (0..BATCHES).map(|_| Batch::of(room)).collect(),
         has_failed: has_failed.clone(),
         writer: None,
         waited: Duration::ZERO,
@@ -196,11 +200,14 @@ impl Recorders {
         let mut since = None;
         let batch = loop {
             let is_gone = self.spent.is_abandoned();
-            if let Ok(batch) = self.spent.pop() {
-                break Ok(batch);
+            while let Ok(batch) = self.spent.pop() {
+                self.idle.push(batch);
             }
             if is_gone {
                 break Err(Gone::Thread);
+            }
+            if let Some(batch) = self.idle.pop() {
+                break Ok(batch);
             }
             match signal::caught() {
                 Some(number) if heeds_signals => break Err(Gone::Signal(number)),
