@@ -9,7 +9,6 @@
 use super::queue::{LOT, WORLDS};
 use super::resting::NO_SLOT;
 use super::{Exchange, Outbox};
-use crate::feed::Places;
 use crate::wire::{Event, Evidence, Fault, Phase, Session, Side, TraceWhat};
 
 /// No auction is under way.
@@ -22,9 +21,6 @@ impl Exchange {
         if let Some(session) = session.filter(|session| session.phase == Phase::Auction) {
             let venue = &mut self.venues[instrument as usize];
             (venue.match_ns, venue.match_known_ns) = (session.match_ns, session.print_until_ns);
-            if venue.is_live {
-                self.orders.watch_for(instrument, Places::NEXT_BOOK);
-            }
         }
     }
 

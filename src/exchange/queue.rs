@@ -480,3 +480,36 @@ fn part_of(x: i64, qty: u32, all: u32) -> i64 {
 fn part(x: i64, share: i64) -> i64 {
     ((i128::from(x) * i128::from(share)) >> 20) as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An order behind ten lots, of which four left with the last book and none is known to have traded.
+    fn behind_a_drop(rules: &QueueRules) -> Queue {
+        let mut queue = Queue::join(LevelState::Known(10), 0, 0, 1);
+        for (books, qty) in [(1, 10), (2, 6)] {
+            let now = Now { ts_ns: i64::from(books) * 100, books };
+            queue.on_book(rules, now, LevelState::Known(qty));
+        }
+        queue
+    }
+
+    #[test]
+    fn a_drop_waits_for_its_print_until_the_next_book_and_out_of_view_longer() {
+        let rules = QueueRules::new(&ExchangeConfig::default());
+        let print = |queue: &mut Queue, books| {
+            let before = queue.ahead;
+            queue.note_print(&rules, Now { ts_ns: 900, books }, 4);
+            queue.ahead != before
+        };
+        assert!(print(&mut behind_a_drop(&rules), 2), "the advance of the drop is taken back");
+        assert!(!print(&mut behind_a_drop(&rules), 3), "a book that showed the same came between");
+        let mut queue = behind_a_drop(&rules);
+        queue.on_book(&rules, Now { ts_ns: 300, books: 3 }, LevelState::Unknown);
+        assert!(print(&mut queue, 5), "books that do not show the price end nothing");
+        let mut queue = behind_a_drop(&rules);
+        queue.on_book(&rules, Now { ts_ns: 500, books: 5 }, LevelState::Unknown);
+        assert!(!print(&mut queue, 5), "but one that did came before those");
+    }
+}
