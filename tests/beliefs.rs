@@ -156,8 +156,7 @@ impl Stage {
     fn apply(&mut self, row: usize) -> usize {
         let market = Market { window: self.feed.window(), instruments: &self.instruments };
         let event = market.window.event(row as u64).expect("it is held");
-        self.exchange.pass_to(row as u64 + 1);
-        self.exchange.apply(&market, event, &mut self.out).expect("it has room");
+        self.exchange.on_row(&market, row as u64, event, &mut self.out).expect("it has room");
         self.note()
     }
 

@@ -281,6 +281,20 @@ impl Exchange {
             .sum()
     }
 
+    /// Passes the rows up to number `row`, `event`, and applies that one if the lane has anything in its instrument, whether it
+    /// means something there or not.
+    pub fn on_row(
+        &mut self,
+        market: &Market<'_>,
+        row: u64,
+        event: &Event,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
+        self.pass_to(row.wrapping_add(1));
+        let is_live = self.venues[event.instrument as usize].is_live;
+        if is_live { self.apply(market, event, out) } else { Ok(()) }
+    }
+
     /// Applies the row that was passed last.
     #[inline(never)]
     pub fn apply(
