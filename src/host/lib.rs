@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod config;
 pub mod demo;
 pub mod explain;
+pub mod export;
 pub mod huge_pages;
 pub mod output;
 pub mod pipeline;

@@ -8,9 +8,10 @@ use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
 use bt_host::demo;
 use bt_host::explain::{self, Question};
+use bt_host::export;
 use bt_host::huge_pages::HugePages;
 use bt_host::output::{invocation, summary, table};
-use bt_host::progress::Mode;
+use bt_host::progress::{Mode, Progress};
 use bt_host::provenance::BUILD;
 use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
@@ -51,6 +52,9 @@ enum Command {
     /// Hold the models against reality: replay real orders as shadows and tell how far each queue model is from what
     /// became of them, or fit latencies to recorded requests.
     Calibrate(CalibrateArgs),
+    /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
+    /// of queries, counts and hashes. A run over them has the digest of a run over the table.
+    Export(ExportArgs),
     /// Print a schema.
     Schema {
         /// Which one.
@@ -157,6 +161,24 @@ struct ValidateArgs {
 }
 
 #[derive(Args)]
+struct ExportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where the files go.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace an export that is there.
+    #[arg(long)]
+    force: bool,
+    /// Print manifest.json instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
 struct CalibrateArgs {
     /// Config, YAML or JSON: the rows, and the exchange's beliefs of its first lane.
     #[arg(long, value_name = "FILE", requires = "orders")]
@@ -258,6 +280,10 @@ fn main() -> ExitCode {
         }
         Command::Explain(args) => explain(&args),
         Command::Calibrate(args) => calibrate(&args),
+        Command::Export(args) => match args.config.load(None) {
+            Ok(config) => export_rows(&config, &args),
+            Err(faults) => invalid(&faults),
+        },
         Command::Schema { what: SchemaOf::Config } => {
             println!("{:#}", config::schema::document());
             ExitCode::SUCCESS
@@ -374,6 +400,23 @@ fn validate(config: &Config) -> ExitCode {
             ExitCode::from(errors.first().map_or(1, RunError::exit_code))
         }
     }
+}
+
+fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
+    let mode = if args.quiet { Mode::Quiet } else { Mode::Auto };
+    let mut progress = Progress::start(mode, config.data.from_ns, config.data.to_ns);
+    let tell = |rows, rows_total, ts_ns| progress.tell(rows, Some(rows_total), ts_ns);
+    let done = export::export(config, &args.out, args.force, tell);
+    progress.finish();
+    match done {
+        Ok(done) if args.json => println!("{:#}", done.manifest),
+        Ok(done) => print!("{}", export::table(&done)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn explain(args: &ExplainArgs) -> ExitCode {

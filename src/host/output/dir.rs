@@ -16,8 +16,12 @@ pub struct Staging {
     target: PathBuf,
     temp: PathBuf,
     force: bool,
+    mark: &'static str,
     is_published: bool,
 }
+
+/// What a directory of results holds.
+pub const RESULTS_MARK: &str = "summary.json";
 
 impl Staging {
     /// Makes the hidden directory, after checking that the target may be written.
@@ -25,11 +29,24 @@ impl Staging {
     /// # Errors
     /// The target is taken, or a directory cannot be made.
     pub fn create(target: &Path, force: bool, attempt: Uuid) -> Result<Self, OutputError> {
-        check_target(target, force)?;
+        Staging::marked(target, force, attempt, RESULTS_MARK)
+    }
+
+    /// The same for a directory of another kind, known by a file of the name `mark`.
+    ///
+    /// # Errors
+    /// As [`Staging::create`].
+    pub fn marked(
+        target: &Path,
+        force: bool,
+        attempt: Uuid,
+        mark: &'static str,
+    ) -> Result<Self, OutputError> {
+        check_target_of(target, force, mark)?;
         let target = std::path::absolute(target).map_err(|e| OutputError::io(target, e))?;
         let temp = beside(&target, attempt, "partial")?;
         fs::create_dir_all(&temp).map_err(|e| OutputError::io(&temp, e))?;
-        Ok(Staging { target, temp, force, is_published: false })
+        Ok(Staging { target, temp, force, mark, is_published: false })
     }
 
     /// Where to write.
@@ -57,7 +74,7 @@ impl Staging {
     /// The disk or the file system refuses; nothing appears then.
     pub fn publish(mut self, attempt: Uuid) -> Result<PathBuf, OutputError> {
         sync(&self.temp).map_err(|e| OutputError::io(&self.temp, e))?;
-        check_target(&self.target, self.force)?;
+        check_target_of(&self.target, self.force, self.mark)?;
         let old = beside(&self.target, attempt, "old")?;
         let is_there = self.target.exists();
         if is_there {
@@ -103,6 +120,10 @@ fn beside(target: &Path, attempt: Uuid, end: &str) -> Result<PathBuf, OutputErro
 /// # Errors
 /// It is not a directory, or holds something and `force` is not given, or does not look like a result.
 pub fn check_target(target: &Path, force: bool) -> Result<(), OutputError> {
+    check_target_of(target, force, RESULTS_MARK)
+}
+
+fn check_target_of(target: &Path, force: bool, mark: &'static str) -> Result<(), OutputError> {
     let taken = |why| Err(OutputError::Taken { path: target.into(), why });
     let entries = match fs::read_dir(target) {
         Ok(entries) => entries,
@@ -118,15 +139,22 @@ pub fn check_target(target: &Path, force: bool) -> Result<(), OutputError> {
     if !force {
         return taken("is not empty; --force replaces it, --out names another place");
     }
-    if !target.join("summary.json").is_file() {
-        return taken("holds something else than results, and --force replaces only those");
+    if !target.join(mark).is_file() {
+        return taken(
+            "holds something else than what is written there, and --force replaces only that",
+        );
     }
     Ok(())
 }
 
 fn sync(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
-        fs::File::open(entry?.path())?.sync_all()?;
+        let path = entry?.path();
+        if path.is_dir() {
+            sync(&path)?;
+        } else {
+            fs::File::open(path)?.sync_all()?;
+        }
     }
     fs::File::open(dir)?.sync_all()
 }

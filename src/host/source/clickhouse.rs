@@ -13,6 +13,7 @@ use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use ::clickhouse::{Client, Compression};
+use arrow_array::RecordBatch;
 use reader::{Reader, within};
 use std::fmt;
 use std::sync::Arc;
@@ -115,13 +116,18 @@ impl fmt::Debug for ClickHouseConn {
 /// The rows of one symbol.
 pub struct ClickHouseSource {
     config: DecodeConfig,
+    answer: Answer,
+    batch: Option<Batch>,
+    stats: SourceStats,
+}
+
+/// The rows of one symbol as the server sends them: record batches of the needed columns, in the order of its key.
+pub struct Answer {
     request: Request,
     place: Arc<str>,
     rows_total: u64,
-    state: State,
-    batch: Option<Batch>,
     rows_received: u64,
-    stats: SourceStats,
+    state: State,
 }
 
 enum State {
@@ -166,6 +172,36 @@ pub fn open_cached(
     recipes: &[DecodeConfig],
     cache: Option<(&Arc<Cache>, &[Vec<i64>])>,
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
+    let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
+    for (index, (request, rows_total)) in ask(conn, recipes)?.into_iter().enumerate() {
+        let config = &recipes[index];
+        let chunk_rows = share(config.chunk_rows, recipes.len());
+        let config = DecodeConfig { chunk_rows, ..config.clone() };
+        streams.push(match cache {
+            Some((cache, cuts)) => through(cache, &config, &request, rows_total, &cuts[index]),
+            None => Box::new(ClickHouseSource::new(config, request, rows_total)),
+        });
+    }
+    Ok(streams)
+}
+
+/// The rows of each recipe as the server sends them, checking that the server and the table are there.
+///
+/// # Errors
+/// As [`open`].
+pub fn answers(
+    conn: &ClickHouseConn,
+    recipes: &[DecodeConfig],
+) -> Result<Vec<Answer>, SourceError> {
+    let asked = ask(conn, recipes)?.into_iter();
+    Ok(asked.map(|(request, rows_total)| Answer::new(request, rows_total)).collect())
+}
+
+/// What to ask for each recipe, and how many rows there are.
+fn ask(
+    conn: &ClickHouseConn,
+    recipes: &[DecodeConfig],
+) -> Result<Vec<(Request, u64)>, SourceError> {
     let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
     for name in [&conn.database, &conn.table] {
         if !is_plain(name) {
@@ -188,8 +224,7 @@ pub fn open_cached(
     let columns: Arc<str> = needed.map(|name| format!("`{name}`")).join(", ").into();
     debug_assert_eq!(needed.len(), COLUMNS.len() + 1);
     let conn = Arc::new(conn.clone());
-    let mut streams: Vec<Box<dyn RowSource>> = Vec::new();
-    for (index, config) in recipes.iter().enumerate() {
+    let asked = |config: &DecodeConfig| {
         let request = Request {
             conn: conn.clone(),
             block_rows,
@@ -199,14 +234,9 @@ pub fn open_cached(
         };
         let count = within(conn.receive_timeout, request.count(&client));
         let rows_total = runtime.block_on(count).map_err(fail)?;
-        let chunk_rows = share(config.chunk_rows, recipes.len());
-        let config = DecodeConfig { chunk_rows, ..config.clone() };
-        streams.push(match cache {
-            Some((cache, cuts)) => through(cache, &config, &request, rows_total, &cuts[index]),
-            None => Box::new(ClickHouseSource::new(config, request, rows_total)),
-        });
-    }
-    Ok(streams)
+        Ok((request, rows_total))
+    };
+    recipes.iter().map(asked).collect()
 }
 
 /// A stream through a cache, one segment between two cuts. The server sorts by time, so segments lie one behind the other.
@@ -370,9 +400,12 @@ impl Request {
         self.query(client, &format!("SELECT count() {FROM}")).fetch_one::<u64>().await
     }
 
+    fn sql(&self) -> String {
+        format!("SELECT {} {FROM} ORDER BY exch_ts, ingest_ts, seq_no", self.columns)
+    }
+
     fn rows(&self) -> ::clickhouse::query::Query {
-        let sql = format!("SELECT {} {FROM} ORDER BY exch_ts, ingest_ts, seq_no", self.columns);
-        self.query(&self.conn.client(self.block_rows), &sql)
+        self.query(&self.conn.client(self.block_rows), &self.sql())
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1")
             // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
@@ -381,57 +414,68 @@ impl Request {
     }
 }
 
-impl ClickHouseSource {
-    fn new(config: DecodeConfig, request: Request, rows_total: u64) -> Self {
+impl Answer {
+    fn new(request: Request, rows_total: u64) -> Self {
         let place = format!(
             "ClickHouse {}, symbol `{}` by exch_ts, ingest_ts, seq_no",
-            request.conn, config.symbol
+            request.conn, request.symbol
         );
-        ClickHouseSource {
-            config,
-            request,
-            place: place.into(),
-            rows_total,
-            state: State::Waiting,
-            batch: None,
-            rows_received: 0,
-            stats: SourceStats::default(),
-        }
+        Answer { request, place: place.into(), rows_total, rows_received: 0, state: State::Waiting }
+    }
+
+    /// Rows that a count of the selection promises.
+    pub fn rows_total(&self) -> u64 {
+        self.rows_total
+    }
+
+    /// The query, its parameters apart.
+    pub fn sql(&self) -> String {
+        self.request.sql()
+    }
+
+    /// The recorded stamps that are asked for: from, and to without it, ns.
+    pub fn span_ns(&self) -> (i64, i64) {
+        self.request.span_ns
     }
 
     fn fail(&self, message: String) -> SourceError {
         SourceError::Server { place: self.request.conn.to_string(), message }
     }
 
-    /// Takes the next block of the answer; false at its proved end.
-    fn receive(&mut self) -> Result<bool, SourceError> {
-        let reader = match &mut self.state {
-            State::Done => return Ok(false),
-            State::Reading(reader) => reader,
-            State::Waiting => {
-                let patience = self.request.conn.receive_timeout;
-                let reader = Reader::start(self.request.rows(), patience);
-                self.state = State::Reading(reader.map_err(|e| self.fail(e.to_string()))?);
-                return Ok(true);
-            }
-        };
-        let answer = format!("the answer for `{}`", self.config.symbol);
+    /// The next block of the answer, and the number of its first row; `None` at its proved end.
+    ///
+    /// # Errors
+    /// The answer cannot be read on, or ends after another number of rows than was promised.
+    pub fn next(&mut self) -> Result<Option<(RecordBatch, u64)>, SourceError> {
+        if let State::Waiting = self.state {
+            let patience = self.request.conn.receive_timeout;
+            let reader = Reader::start(self.request.rows(), patience);
+            self.state = State::Reading(reader.map_err(|e| self.fail(e.to_string()))?);
+        }
+        let State::Reading(reader) = &mut self.state else { return Ok(None) };
+        let answer = format!("the answer for `{}`", self.request.symbol);
         let (received, total) = (self.rows_received, self.rows_total);
         match reader.next().map_err(|message| self.fail(format!("{answer}: {message}")))? {
             Some(batch) => {
                 self.rows_received += batch.num_rows() as u64;
-                self.batch = Some(Batch::new(&batch, &self.place, received)?);
-                Ok(true)
+                Ok(Some((batch, received)))
             }
             None if received == total => {
                 self.state = State::Done;
-                Ok(false)
+                Ok(None)
             }
             None => Err(self.fail(format!(
                 "{answer} ended after {received} rows, and a count before it said {total}; either it was cut off \
                  or the table was written to meanwhile"
             ))),
         }
+    }
+}
+
+impl ClickHouseSource {
+    fn new(config: DecodeConfig, request: Request, rows_total: u64) -> Self {
+        let (answer, stats) = (Answer::new(request, rows_total), SourceStats::default());
+        ClickHouseSource { config, answer, batch: None, stats }
     }
 }
 
@@ -446,9 +490,8 @@ impl RowSource for ClickHouseSource {
                 _ => {
                     // Freed before the next one is waited for.
                     self.batch = None;
-                    if !self.receive()? {
-                        break;
-                    }
+                    let Some((batch, row_first)) = self.answer.next()? else { break };
+                    self.batch = Some(Batch::new(&batch, &self.answer.place, row_first)?);
                 }
             }
         }
@@ -460,10 +503,10 @@ impl RowSource for ClickHouseSource {
     }
 
     fn describe(&self) -> String {
-        format!("{}, symbol {}", self.request.conn, self.config.symbol)
+        format!("{}, symbol {}", self.answer.request.conn, self.config.symbol)
     }
 
     fn rows_total_hint(&self) -> Option<u64> {
-        Some(self.rows_total)
+        Some(self.answer.rows_total)
     }
 }

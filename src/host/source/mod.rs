@@ -14,9 +14,10 @@ pub mod pending;
 pub mod synth;
 
 use crate::config::Config;
-use crate::config::data::{DataSpec, SourceSpec};
+use crate::config::data::{DataSpec, Server, SourceSpec};
 use crate::config::instrument::InstrumentSpec;
-use btcore::wire::{Depth, Event, Session};
+use crate::config::scalar::instant_text;
+use btcore::wire::{Depth, Event};
 use cache::Cache;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -194,36 +195,12 @@ pub(crate) fn share(chunk_rows: usize, streams: usize) -> usize {
 /// The source cannot be opened.
 pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     let data = &config.data;
-    let recipes: Vec<DecodeConfig> = config
-        .instruments
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| DecodeConfig {
-            symbol: spec.instrument.symbol.clone(),
-            instrument: index as u32,
-            lot: spec.lot,
-            negative_prices: spec.instrument.negative_prices,
-            from_ns: data.from_ns,
-            to_ns: data.to_ns,
-            expired_ns: spec.expired_ns,
-            ts_grid_ns: data.ts_grid_ns,
-            malformed_skip: data.malformed_skip,
-            chunk_rows: data.chunk_rows,
-        })
-        .collect();
+    let recipes = recipes(config);
     let cache = data.cache.as_ref().and_then(Cache::open).map(Arc::new);
     match &data.source {
         SourceSpec::Parquet { files } => parquet::open_cached(files, &recipes, cache.as_ref()),
         SourceSpec::ClickHouse(server, table) => {
-            let password = server.password.read().map_err(|message| SourceError::Server {
-                place: format!("{} ({}.{table})", server.url, server.database),
-                message,
-            })?;
-            let conn = ClickHouseConn {
-                user: Some(server.user.clone()),
-                password: Some(Secret::new(password)),
-                ..ClickHouseConn::new(&server.url, &server.database, table)
-            };
+            let conn = conn(server, table)?;
             let cuts: Vec<Vec<i64>> = match &cache {
                 Some(_) => config.instruments.iter().map(|spec| cuts(spec, data)).collect(),
                 None => Vec::new(),
@@ -238,16 +215,77 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     }
 }
 
-/// Where one trading day of an instrument ends and the next begins; midnights of UTC where it has none. Any cuts give the
-/// same rows; those that every run finds alike let runs over other spans share segments.
-fn cuts(spec: &InstrumentSpec, data: &DataSpec) -> Vec<i64> {
+/// How the rows of each instrument are read.
+pub fn recipes(config: &Config) -> Vec<DecodeConfig> {
+    let data = &config.data;
+    let instruments = config.instruments.iter();
+    instruments
+        .enumerate()
+        .map(|(index, spec)| DecodeConfig {
+            symbol: spec.instrument.symbol.clone(),
+            instrument: index as u32,
+            lot: spec.lot,
+            negative_prices: spec.instrument.negative_prices,
+            from_ns: data.from_ns,
+            to_ns: data.to_ns,
+            expired_ns: spec.expired_ns,
+            ts_grid_ns: data.ts_grid_ns,
+            malformed_skip: data.malformed_skip,
+            chunk_rows: data.chunk_rows,
+        })
+        .collect()
+}
+
+/// A table and how to get to it.
+///
+/// # Errors
+/// The password is not where the config says.
+pub fn conn(server: &Server, table: &str) -> Result<ClickHouseConn, SourceError> {
+    let password = server.password.read().map_err(|message| SourceError::Server {
+        place: format!("{} ({}.{table})", server.url, server.database),
+        message,
+    })?;
+    Ok(ClickHouseConn {
+        user: Some(server.user.clone()),
+        password: Some(Secret::new(password)),
+        ..ClickHouseConn::new(&server.url, &server.database, table)
+    })
+}
+
+/// A trading day of an instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Its date.
+    pub label: String,
+    /// First instant of the next one, ns; `i64::MAX` for the last.
+    pub to_ns: i64,
+}
+
+/// The trading days of an instrument in a span; days of UTC where it has no sessions.
+pub fn days(spec: &InstrumentSpec, data: &DataSpec) -> Vec<Day> {
     let sessions = &spec.instrument.sessions;
+    let mut days: Vec<Day> = Vec::new();
     if sessions.is_empty() {
         const DAY_NS: i64 = 86_400_000_000_000;
-        let first = data.from_ns.div_euclid(DAY_NS).saturating_add(1);
-        let last = data.to_ns.div_euclid(DAY_NS);
-        return (first..=last).filter_map(|day| day.checked_mul(DAY_NS)).collect();
+        for day in data.from_ns.div_euclid(DAY_NS)..=(data.to_ns - 1).div_euclid(DAY_NS) {
+            let label = instant_text(day * DAY_NS).chars().take(10).collect();
+            days.push(Day { label, to_ns: (day + 1).saturating_mul(DAY_NS) });
+        }
+    } else {
+        for session in sessions.chunk_by(|a, b| a.trading_day == b.trading_day) {
+            let day = session[0].trading_day;
+            let label = format!("{}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100);
+            days.push(Day { label, to_ns: session[session.len() - 1].close_ns });
+        }
     }
-    let is_cut = |pair: &&[Session]| pair[0].trading_day != pair[1].trading_day;
-    sessions.windows(2).filter(is_cut).map(|pair| pair[0].close_ns).collect()
+    if let Some(last) = days.last_mut() {
+        last.to_ns = i64::MAX;
+    }
+    days
+}
+
+/// Where one trading day of an instrument ends and the next begins. Any cuts give the same rows; those that every run finds
+/// alike let runs over other spans share segments.
+fn cuts(spec: &InstrumentSpec, data: &DataSpec) -> Vec<i64> {
+    days(spec, data).into_iter().map(|day| day.to_ns).filter(|to_ns| *to_ns != i64::MAX).collect()
 }

@@ -10,6 +10,10 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use bt_host::config::fault::{Faults, SourceText};
 use bt_host::config::{Config, LoadOptions, parse};
+use bt_host::export;
+use bt_host::output::result::RunResult;
+use bt_host::progress::Mode;
+use bt_host::run;
 use bt_host::source::{
     Chunk, ClickHouseConn, DecodeConfig, RowSource, Secret, SourceError, clickhouse, parquet,
 };
@@ -186,6 +190,148 @@ fn rows_are_those_of_a_file_in_every_chunk_size() {
         let found = drain(source.as_mut(), span.chunk_rows).unwrap();
         assert_eq!((found.events.len(), found.seqs[0], found.seqs[8_899]), (8_900, 101, 9_000));
     }
+}
+
+/// A symbol that would leave its folder, a literal and an address.
+const STRANGE: &str = "../A'B\\C`D?%2F";
+
+/// A config of two futures over a table, or over what `data` says instead; without rules, so that any symbol will do.
+fn of_two_days(name: &str, data: &str, dir: &Path) -> Config {
+    let symbols = ["TXF", STRANGE].map(|symbol| serde_json::to_string(symbol).expect("a string"));
+    let instruments = symbols.map(|symbol| {
+        format!(
+            "{{ symbol: {symbol}, exchange: X, tick: \"1\", multiplier: \"200\", sessions: {{ time_zone: \
+             Asia/Taipei, list: [{{ open: \"08:45\", close: \"13:45\" }}] }} }}"
+        )
+    });
+    let text = format!(
+        "version: 1\nname: {name}\ndata: {{ {data}, from: 2026-04-08, to: 2026-04-09, time_zone: Asia/Taipei }}\n\
+         instruments: [{}]\ncapital: \"1000000\"\n\
+         latency: {{ feed: 1ms, submit: 5ms, amend: 5ms, cancel: 5ms, response: 1ms }}\n\
+         strategies: [{{ name: m, path: \"builtin:market_maker\" }}]\noutput: {{ dir: {} }}\n",
+        instruments.join(", "),
+        dir.display()
+    );
+    let source = SourceText { name: format!("{name}.yaml"), text };
+    let config = parse(source, Path::new(""), &LoadOptions::default()).0;
+    config.unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn table_of(url: &str, database: &str, table: &str) -> String {
+    format!("clickhouse: {{ url: \"{url}\", database: {database}, table: {table} }}")
+}
+
+/// Rows of both symbols on two days, in the order of the table's key.
+fn two_days() -> Vec<Raw> {
+    const DAY_NS: i64 = 86_400_000_000_000;
+    let later = |row: Raw| Raw {
+        exch_ts: row.exch_ts.map(|ts| ts + DAY_NS),
+        ingest_ts: row.ingest_ts.map(|ts| ts + DAY_NS),
+        seq: row.seq.map(|seq| seq + 1_000_000),
+        ..row
+    };
+    ["TXF", STRANGE]
+        .into_iter()
+        .flat_map(|symbol| {
+            let second = rows(symbol, 9_000).into_iter().map(later).collect();
+            [rows(symbol, 20_000), second].concat()
+        })
+        .collect()
+}
+
+fn run_of(config: &Config) -> RunResult {
+    let options = run::Options {
+        force: true,
+        progress: Mode::Quiet,
+        config_path: "test".into(),
+        extra: &|_| Ok(()),
+    };
+    run::run(config, &options).unwrap_or_else(|error| panic!("{error}")).result
+}
+
+#[test]
+fn a_run_over_an_export_is_the_run_over_the_table() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("export");
+    let file = scratch.write("rows.parquet", &batch(columns(&two_days())), 10_000);
+    create(url, "exported", "trade_direction");
+    import(url, "exported", "trade_direction", &file);
+    let (out, dir) = (scratch.0.join("out"), scratch.0.join("tape"));
+    let config = of_two_days("table", &table_of(url, "exported", "market_data"), &out);
+
+    let mut told = (0, 0);
+    let done = export::export(&config, &dir, false, |rows, all, _| told = (rows, all)).unwrap();
+    assert_eq!(told, (58_000, 58_000));
+    let found: Vec<_> =
+        done.files.iter().map(|f| (f.symbol.as_str(), f.day.as_str(), f.rows)).collect();
+    let (first, second) = ("2026-04-08", "2026-04-09");
+    let expected = [
+        (STRANGE, first, 20_000),
+        (STRANGE, second, 9_000),
+        ("TXF", first, 20_000),
+        ("TXF", second, 9_000),
+    ];
+    assert_eq!(found, expected);
+    for file in &done.files {
+        let bytes = std::fs::read(dir.join(&file.path)).expect("the file is there");
+        assert_eq!((bytes.len() as u64, *blake3::hash(&bytes).as_bytes()), (file.bytes, file.hash));
+    }
+    let text = std::fs::read_to_string(dir.join(export::MANIFEST)).expect("there is a manifest");
+    let manifest: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!((&manifest, &manifest["rows"]), (&done.manifest, &58_000.into()));
+    assert!(text.contains("ORDER BY exch_ts, ingest_ts, seq_no"), "{text}");
+
+    let files = format!("parquet: {{ files: [\"{}/symbol=*/*.parquet\"] }}", dir.display());
+    let copy = of_two_days("table", &files, &out);
+    let original =
+        of_two_days("table", &format!("parquet: {{ files: [{}] }}", file.display()), &out);
+    let runs = [&config, &copy, &original].map(run_of);
+    assert!(runs[0].lanes[0].summary.orders > 100, "{:?}", runs[0].lanes[0].summary);
+    for run in &runs[1..] {
+        assert_eq!((run.data_hash, run.run_id), (runs[0].data_hash, runs[0].run_id));
+        assert_eq!(run.lanes[0].summary, runs[0].lanes[0].summary);
+    }
+
+    let again = export::export(&config, &dir, false, |_, _, _| ()).err().expect("it is taken");
+    assert!(again.to_string().contains("--force"), "{again}");
+    let again = export::export(&config, &dir, true, |_, _, _| ()).expect("it is replaced");
+    assert_eq!(again.manifest, done.manifest, "equal tables give equal bytes");
+    let other = export::export(&copy, &scratch.0.join("x"), false, |_, _, _| ()).err().unwrap();
+    assert_eq!((other.exit_code(), scratch.0.join("x").exists()), (3, false));
+}
+
+#[test]
+fn an_export_that_fails_leaves_nothing_and_what_was_there() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("export-fails");
+    let file = scratch.write("rows.parquet", &batch(columns(&two_days())), 10_000);
+    create(url, "halfway", "side");
+    import(url, "halfway", "side", &file);
+    execute(
+        url,
+        "CREATE VIEW halfway.late AS SELECT * REPLACE (price_scaled + throwIf(seq_no = 15000 AND symbol = 'TXF', \
+         'late') AS price_scaled) FROM halfway.market_data",
+    );
+    let (out, dir) = (scratch.0.join("out"), scratch.0.join("tape"));
+    let late = of_two_days("late", &table_of(url, "halfway", "late"), &out);
+    let names = || {
+        let entries = std::fs::read_dir(&scratch.0).expect("it is there");
+        let mut names: Vec<_> = entries.map(|e| e.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let error = export::export(&late, &dir, false, |_, _, _| ()).err().expect("an exception");
+    assert!(error.to_string().contains("late") && error.exit_code() == 69, "{error}");
+    assert_eq!(names(), before, "nothing is left");
+    let whole = of_two_days("whole", &table_of(url, "halfway", "market_data"), &out);
+    let done = export::export(&whole, &dir, false, |_, _, _| ()).expect("it is exported");
+    export::export(&late, &dir, true, |_, _, _| ()).err().expect("an exception");
+    let text = std::fs::read_to_string(dir.join(export::MANIFEST)).expect("the old one is there");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), done.manifest);
+    execute(url, "TRUNCATE TABLE halfway.market_data");
+    let error = export::export(&whole, &scratch.0.join("y"), false, |_, _, _| ()).err().unwrap();
+    assert_eq!((error.exit_code(), scratch.0.join("y").exists()), (4, false), "{error}");
 }
 
 #[test]
