@@ -29,7 +29,7 @@ pub use config::{
 };
 pub use hindsight::HINDSIGHT_NS;
 pub use queue::{LOT, WORLDS};
-pub use rules::Terms;
+pub use rules::{Terms, is_on_tick};
 pub use trace::Trace;
 
 use crate::book::{Book, passive_sides};

@@ -119,6 +119,40 @@ pub struct FeedStats {
     pub auction_prints: u64,
 }
 
+impl FeedStats {
+    /// Counts a finished row: in exactly one of used and excluded, by the first reason that holds.
+    pub fn count(&mut self, event: &Event) {
+        let is = |flag: u16| event.flags & flag != 0;
+        let is_book = event.kind == kind::BOOK;
+        self.books_in += u64::from(is_book);
+        self.trades_in += u64::from(!is_book);
+        self.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
+        if event.flags == 0 {
+            self.rows_used += 1; // most rows
+            return;
+        }
+        self.off_grid += u64::from(is(flags::OFF_GRID));
+        self.qty_saturated += u64::from(is(flags::QTY_SATURATED));
+        self.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
+        self.auction_prints += u64::from(is(flags::AUCTION_PRINT));
+        let place = if is(flags::OUT_OF_SESSION) {
+            &mut self.excluded_out_of_session
+        } else if is(flags::AUCTION) {
+            &mut self.excluded_auction
+        } else if is(flags::SENTINEL) {
+            &mut self.excluded_sentinel
+        } else if is_book && is(flags::EMPTY_BOOK) {
+            &mut self.excluded_empty_book
+        } else if is_book && is(flags::CROSSED) {
+            &mut self.excluded_crossed
+        } else {
+            &mut self.rows_used
+        };
+        *place += 1;
+        self.one_sided += u64::from(is_book && is(flags::NO_BID) != is(flags::NO_ASK));
+    }
+}
+
 /// The last displayed book of an instrument.
 #[derive(Clone, Copy, Debug)]
 struct Displayed {
@@ -326,7 +360,7 @@ impl Feed {
                 kind::BOOK => finish_book(window, clock, displayed, row),
                 _ => finish_trade(window, clock, displayed, row),
             };
-            count(stats, &finished);
+            stats.count(&finished);
             window.push(finished);
             merge.pop();
         }
@@ -396,38 +430,6 @@ fn with_displayed(window: &mut Window, displayed: &mut Displayed, mut event: Eve
 fn clock_flags(clock: &mut SessionClock, event: &Event) -> u16 {
     let no_clock = event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns;
     clock.flags(event) | if no_clock { flags::NO_RECV_CLOCK } else { 0 }
-}
-
-/// Puts the row into exactly one of used and excluded, by the first reason that holds.
-fn count(stats: &mut FeedStats, event: &Event) {
-    let is = |flag: u16| event.flags & flag != 0;
-    let is_book = event.kind == kind::BOOK;
-    stats.books_in += u64::from(is_book);
-    stats.trades_in += u64::from(!is_book);
-    stats.unknown_aggressor += u64::from(!is_book && event.aggressor == 0);
-    if event.flags == 0 {
-        stats.rows_used += 1; // most rows
-        return;
-    }
-    stats.off_grid += u64::from(is(flags::OFF_GRID));
-    stats.qty_saturated += u64::from(is(flags::QTY_SATURATED));
-    stats.no_recv_clock += u64::from(is(flags::NO_RECV_CLOCK));
-    stats.auction_prints += u64::from(is(flags::AUCTION_PRINT));
-    let place = if is(flags::OUT_OF_SESSION) {
-        &mut stats.excluded_out_of_session
-    } else if is(flags::AUCTION) {
-        &mut stats.excluded_auction
-    } else if is(flags::SENTINEL) {
-        &mut stats.excluded_sentinel
-    } else if is_book && is(flags::EMPTY_BOOK) {
-        &mut stats.excluded_empty_book
-    } else if is_book && is(flags::CROSSED) {
-        &mut stats.excluded_crossed
-    } else {
-        &mut stats.rows_used
-    };
-    *place += 1;
-    stats.one_sided += u64::from(is_book && is(flags::NO_BID) != is(flags::NO_ASK));
 }
 
 /// The row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
 //! cannot be loaded; 7 strategy failed; 8 some members of a sweep failed; 9 the run to be explained differs; 69 service unavailable; 74 input or output
-//! failed; 130, 143 stopped by a signal.
+//! failed; 130, 143 stopped by a signal; 141 nobody reads standard output.
 
 use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{self, Config, LoadOptions, fault::Faults};
@@ -10,6 +10,7 @@ use bt_host::demo;
 use bt_host::explain::{self, Question};
 use bt_host::export;
 use bt_host::huge_pages::HugePages;
+use bt_host::inspect;
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::{Mode, Progress};
 use bt_host::provenance::BUILD;
@@ -17,6 +18,7 @@ use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
 use bt_host::sweep::{self, Fate, SweepError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,7 +35,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
     5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 8 some members of a sweep failed, \
-    9 the run to be explained differs, 69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal.";
+    9 the run to be explained differs, 69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal, 141 standard output closed.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -52,6 +54,9 @@ enum Command {
     /// Hold the models against reality: replay real orders as shadows and tell how far each queue model is from what
     /// became of them, or fit latencies to recorded requests.
     Calibrate(CalibrateArgs),
+    /// Look at the rows of a config, by symbol and trading day: how many are used, how many are excluded and why, with the
+    /// first of each, and what tells legal equal ticks from double writes.
+    Inspect(InspectArgs),
     /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
     /// of queries, counts and hashes. A run over them has the digest of a run over the table.
     Export(ExportArgs),
@@ -158,6 +163,21 @@ struct SweepArgs {
 struct ValidateArgs {
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+#[derive(Args)]
+struct InspectArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Of this symbol alone.
+    #[arg(long)]
+    symbol: Option<String>,
+    /// Of this trading day alone.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    day: Option<String>,
+    /// Print JSON instead of the tables.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -280,26 +300,41 @@ fn main() -> ExitCode {
         }
         Command::Explain(args) => explain(&args),
         Command::Calibrate(args) => calibrate(&args),
+        Command::Inspect(args) => match args.config.load(None) {
+            Ok(config) => inspect_rows(&config, &args),
+            Err(faults) => invalid(&faults),
+        },
         Command::Export(args) => match args.config.load(None) {
             Ok(config) => export_rows(&config, &args),
             Err(faults) => invalid(&faults),
         },
         Command::Schema { what: SchemaOf::Config } => {
-            println!("{:#}", config::schema::document());
+            say(format_args!("{:#}\n", config::schema::document()));
             ExitCode::SUCCESS
         }
         Command::Schema { what: SchemaOf::Sweep } => {
-            println!("{:#}", sweep::schema::document());
+            say(format_args!("{:#}\n", sweep::schema::document()));
             ExitCode::SUCCESS
         }
         Command::Version { json } => {
             if json {
-                println!("{:#}", invocation::build(None));
+                say(format_args!("{:#}\n", invocation::build(None)));
             } else {
-                println!("bt-host {} ({})", BUILD.version, BUILD.commit_text());
+                say(format_args!("bt-host {} ({})\n", BUILD.version, BUILD.commit_text()));
             }
             ExitCode::SUCCESS
         }
+    }
+}
+
+/// Prints to standard output; where nobody reads it any more (`| head`), the program ends as a signal would end it.
+fn say(text: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush()) {
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("error: standard output: {error}");
+        }
+        std::process::exit(if error.kind() == ErrorKind::BrokenPipe { 141 } else { 74 });
     }
 }
 
@@ -325,15 +360,17 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
         eprint!("{}", finished.times.table());
     }
     if output.json {
-        print!("{}", summary::text(&finished.result));
+        say(format_args!("{}", summary::text(&finished.result)));
         return ExitCode::SUCCESS;
     }
     if is_demo {
-        println!("The synthetic market beside TXF as recorded on two days of April 2026:\n");
-        println!("{}", demo::profile_text(config));
+        say(format_args!(
+            "The synthetic market beside TXF as recorded on two days of April 2026:\n\n{}\n",
+            demo::profile_text(config)
+        ));
     }
     let dir = finished.dir.display().to_string();
-    print!("{}", table::render(&finished.result, finished.speed, &dir));
+    say(format_args!("{}", table::render(&finished.result, finished.speed, &dir)));
     ExitCode::SUCCESS
 }
 
@@ -359,7 +396,7 @@ fn sweep(args: &SweepArgs) -> ExitCode {
     let has_failed = if args.dry_run {
         match sweep::list(&spec, &options) {
             Ok(listed) => {
-                print!("{}", sweep::listing(&listed));
+                say(format_args!("{}", sweep::listing(&listed)));
                 listed.members.iter().any(|member| matches!(member.fate, Fate::Fails(_)))
             }
             Err(error) => return stopped(error),
@@ -371,11 +408,11 @@ fn sweep(args: &SweepArgs) -> ExitCode {
         }
         match done {
             Ok(finished) if args.json => {
-                println!("{:#}", finished.board.document());
+                say(format_args!("{:#}\n", finished.board.document()));
                 !finished.board.failed.is_empty()
             }
             Ok(finished) => {
-                print!("{}", sweep::render(&finished));
+                say(format_args!("{}", sweep::render(&finished)));
                 !finished.board.failed.is_empty()
             }
             Err(error) => return stopped(error),
@@ -389,10 +426,10 @@ fn validate(config: &Config) -> ExitCode {
     warn(config);
     match run::check(config) {
         Ok(told) => {
-            told.iter().for_each(|line| println!("{line}"));
+            told.iter().for_each(|line| say(format_args!("{line}\n")));
             let document = config::effective::document(config);
             let hash = bt_host::provenance::hex(&config::effective::hash(&document));
-            println!("{}: the config is valid; config hash {hash}", config.name);
+            say(format_args!("{}: the config is valid; config hash {hash}\n", config.name));
             ExitCode::SUCCESS
         }
         Err(errors) => {
@@ -402,6 +439,18 @@ fn validate(config: &Config) -> ExitCode {
     }
 }
 
+fn inspect_rows(config: &Config, args: &InspectArgs) -> ExitCode {
+    match inspect::inspect(config, args.symbol.as_deref(), args.day.as_deref()) {
+        Ok(days) if args.json => say(format_args!("{:#}\n", inspect::document(&days))),
+        Ok(days) => say(format_args!("{}", inspect::table(&days))),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
     let mode = if args.quiet { Mode::Quiet } else { Mode::Auto };
     let mut progress = Progress::start(mode, config.data.from_ns, config.data.to_ns);
@@ -409,8 +458,8 @@ fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
     let done = export::export(config, &args.out, args.force, tell);
     progress.finish();
     match done {
-        Ok(done) if args.json => println!("{:#}", done.manifest),
-        Ok(done) => print!("{}", export::table(&done)),
+        Ok(done) if args.json => say(format_args!("{:#}\n", done.manifest)),
+        Ok(done) => say(format_args!("{}", export::table(&done))),
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(error.exit_code());
@@ -439,9 +488,9 @@ fn explain(args: &ExplainArgs) -> ExitCode {
         eprintln!("warning: {warning}; config, data and orders are the same");
     }
     if args.json {
-        println!("{:#}", explain::document(&life));
+        say(format_args!("{:#}\n", explain::document(&life)));
     } else {
-        print!("{}", explain::screen(&life, args.all));
+        say(format_args!("{}", explain::screen(&life, args.all)));
     }
     ExitCode::SUCCESS
 }
@@ -466,9 +515,9 @@ fn calibrate_latency(path: &Path, args: &CalibrateArgs) -> ExitCode {
         return failed(&error.into());
     }
     if args.json {
-        println!("{:#}", latency::document(&fit));
+        say(format_args!("{:#}\n", latency::document(&fit)));
     } else {
-        print!("{}", latency::table(&fit));
+        say(format_args!("{}", latency::table(&fit)));
     }
     ExitCode::SUCCESS
 }
@@ -500,9 +549,9 @@ fn calibrate_fills(config: &Path, orders: &Path, args: &CalibrateArgs) -> ExitCo
         return failed(&error.into());
     }
     if args.json {
-        println!("{:#}", report::document(&done));
+        say(format_args!("{:#}\n", report::document(&done)));
     } else {
-        print!("{}", report::table(&done));
+        say(format_args!("{}", report::table(&done)));
     }
     ExitCode::SUCCESS
 }

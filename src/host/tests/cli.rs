@@ -65,6 +65,19 @@ fn demo<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn a_reader_that_has_had_enough_is_no_panic() {
+    let mut child = command(&["schema", "config"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    let talk = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!((done.status.code(), talk.as_str()), (Some(141), ""));
+}
+
+#[test]
 fn verbose_tells_where_the_time_went_and_changes_no_result() {
     let scratch = Scratch::new("verbose");
     let plain = run(&demo(&scratch.at("plain"), &["--json", "--set", "run.pin=off"]));
