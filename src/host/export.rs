@@ -133,7 +133,7 @@ pub fn export(
             open: None,
             files: &mut files,
         };
-        while let Some((batch, row_first)) = answer.next()? {
+        while let Some((batch, row_first)) = answer.next_block()? {
             parts.write(&batch, row_first, &conn.to_string())?;
             rows += batch.num_rows() as u64;
             if let Some(number) = signal::caught() {

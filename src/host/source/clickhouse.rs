@@ -446,7 +446,7 @@ impl Answer {
     ///
     /// # Errors
     /// The answer cannot be read on, or ends after another number of rows than was promised.
-    pub fn next(&mut self) -> Result<Option<(RecordBatch, u64)>, SourceError> {
+    pub fn next_block(&mut self) -> Result<Option<(RecordBatch, u64)>, SourceError> {
         if let State::Waiting = self.state {
             let patience = self.request.conn.receive_timeout;
             let reader = Reader::start(self.request.rows(), patience);
@@ -490,7 +490,7 @@ impl RowSource for ClickHouseSource {
                 _ => {
                     // Freed before the next one is waited for.
                     self.batch = None;
-                    let Some((batch, row_first)) = self.answer.next()? else { break };
+                    let Some((batch, row_first)) = self.answer.next_block()? else { break };
                     self.batch = Some(Batch::new(&batch, &self.answer.place, row_first)?);
                 }
             }
