@@ -292,11 +292,12 @@ fn a_run_over_an_export_is_the_run_over_the_table() {
         assert_eq!(run.lanes[0].summary, runs[0].lanes[0].summary);
     }
 
-    let again = export::export(&config, &dir, false, |_, _, _| ()).err().expect("it is taken");
+    let again = export::export(&config, &dir, false, |_, _, _| ()).expect_err("it is taken");
     assert!(again.to_string().contains("--force"), "{again}");
     let again = export::export(&config, &dir, true, |_, _, _| ()).expect("it is replaced");
     assert_eq!(again.manifest, done.manifest, "equal tables give equal bytes");
-    let other = export::export(&copy, &scratch.0.join("x"), false, |_, _, _| ()).err().unwrap();
+    let other =
+        export::export(&copy, &scratch.0.join("x"), false, |_, _, _| ()).expect_err("a refusal");
     assert_eq!((other.exit_code(), scratch.0.join("x").exists()), (3, false));
 }
 
@@ -321,16 +322,17 @@ fn an_export_that_fails_leaves_nothing_and_what_was_there() {
         names
     };
     let before = names();
-    let error = export::export(&late, &dir, false, |_, _, _| ()).err().expect("an exception");
+    let error = export::export(&late, &dir, false, |_, _, _| ()).expect_err("an exception");
     assert!(error.to_string().contains("late") && error.exit_code() == 69, "{error}");
     assert_eq!(names(), before, "nothing is left");
     let whole = of_two_days("whole", &table_of(url, "halfway", "market_data"), &out);
     let done = export::export(&whole, &dir, false, |_, _, _| ()).expect("it is exported");
-    export::export(&late, &dir, true, |_, _, _| ()).err().expect("an exception");
+    export::export(&late, &dir, true, |_, _, _| ()).expect_err("an exception");
     let text = std::fs::read_to_string(dir.join(export::MANIFEST)).expect("the old one is there");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), done.manifest);
     execute(url, "TRUNCATE TABLE halfway.market_data");
-    let error = export::export(&whole, &scratch.0.join("y"), false, |_, _, _| ()).err().unwrap();
+    let error =
+        export::export(&whole, &scratch.0.join("y"), false, |_, _, _| ()).expect_err("a refusal");
     assert_eq!((error.exit_code(), scratch.0.join("y").exists()), (4, false), "{error}");
 }
 
