@@ -29,9 +29,9 @@ pub struct Window {
     /// Stamp of the last row that was dropped.
     ts_dropped_ns: Option<i64>,
     /// By instrument: where it is at the end of the window, and what is left of it before the window.
-    ladders: Box<[Ladder]>,
     heads: Box<[Head]>,
     bases: Box<[Base]>,
+    ladders: Box<[Ladder]>,
     touches: Box<[Touch]>,
     lists: Vec<List>,
     /// Scratch of `free_before`: number behind an instrument's last row that is dropped.

@@ -2,7 +2,7 @@
 //!
 //! Windows and tapes are large, and whoever passes over them meets a new page every 64 rows; finding each costs more than
 //! reading it where the machine is itself a guest. Measured: a lane that does nothing takes 9.5 ns a row of a tape out of
-//! cache, and 5.7 ns with huge pages (`benches/wall_tape.rs`). Invariants: asking is a hint, and a refusal costs speed only; a
+//! cache, and 5.8 ns with huge pages (`benches/wall_tape.rs`). Invariants: asking is a hint, and a refusal costs speed only; a
 //! block below 4 MiB costs one comparison more than without. Only pages that are touched are taken, 2 MiB at a time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
