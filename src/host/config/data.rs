@@ -12,6 +12,12 @@ use btcore::feed::FeedConfig;
 use btcore::wire::limits::LATENCY_NS_MAX;
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Nobody waits longer.
+const DAY_NS: i64 = 86_400_000_000_000;
+/// Nobody asks more often.
+const RETRIES_MAX: i64 = 1_000;
 
 /// Rows of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +81,43 @@ pub struct Server {
     pub user: String,
     /// Where the password is found.
     pub password: PasswordFrom,
+    /// How long it is waited for, and how often it is asked again.
+    pub patience: Patience,
+}
+
+/// How long a server is waited for, and how often what failed is tried again. No result depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// A server that does not take a connection, or does not tell its columns, within this time does not answer.
+    pub connect_timeout: Duration,
+    /// A server that makes no progress for this long does not answer.
+    pub receive_timeout: Duration,
+    /// How often a request or a transfer that failed is tried again; 0 is never.
+    pub retries: u32,
+    /// The pause before the first retry. It doubles with each, up to [`Patience::PAUSE_MAX`].
+    pub back_off: Duration,
+}
+
+impl Patience {
+    /// No pause is longer, unless the first one is.
+    pub const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+    /// The pause before retry number `retry`, counted from 1.
+    pub fn pause(&self, retry: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(retry.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.back_off.saturating_mul(doubled).min(Self::PAUSE_MAX.max(self.back_off))
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect_timeout: Duration::from_secs(9),
+            receive_timeout: Duration::from_secs(60),
+            retries: 5,
+            back_off: Duration::from_millis(200),
+        }
+    }
 }
 
 /// Where a password is found. The password itself is read when it is needed and never kept in the config.
@@ -327,7 +370,38 @@ pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server>
             None
         }
     };
-    Some(Server { url: url?, database: database?, user: user?, password: password? })
+    let patience = read_patience(map);
+    Some(Server {
+        url: url?,
+        database: database?,
+        user: user?,
+        password: password?,
+        patience: patience?,
+    })
+}
+
+/// Reads the keys that say how long a server is waited for.
+fn read_patience(map: &Map<'_>) -> Option<Patience> {
+    let default = Patience::default();
+    let time = |key, least_ns, default| match map.get(key) {
+        None => Some(default),
+        Some(at) => {
+            let ns = at.duration(least_ns..=DAY_NS)?;
+            Some(Duration::from_nanos(ns.unsigned_abs()))
+        }
+    };
+    let connect_timeout = time("connect_timeout", 1_000_000, default.connect_timeout);
+    let receive_timeout = time("receive_timeout", 1_000_000, default.receive_timeout);
+    let back_off = time("back_off", 0, default.back_off);
+    let retries = map.get("retries").map_or(Some(default.retries), |at| {
+        at.int(0..=RETRIES_MAX).and_then(|count| u32::try_from(count).ok())
+    });
+    Some(Patience {
+        connect_timeout: connect_timeout?,
+        receive_timeout: receive_timeout?,
+        retries: retries?,
+        back_off: back_off?,
+    })
 }
 
 fn address(at: &Cursor<'_>) -> Option<String> {

@@ -229,6 +229,15 @@ shape! {
         password_env: Option<String>,
         /// File that holds the password in its first line.
         password_file: Option<String>,
+        /// How long a connection, or the table's columns, may take. Default 9s.
+        connect_timeout: Option<Duration>,
+        /// How long the server may make no progress. Default 60s.
+        receive_timeout: Option<Duration>,
+        /// How often a failed request or transfer is tried again; 0 is never. Default 5. No result depends on it.
+        #[schemars(range(min = 0, max = 1_000))]
+        retries: Option<u32>,
+        /// Pause before the first retry, doubled each time up to 30s. Default 200ms.
+        back_off: Option<Duration>,
     }
 
     /// The synthetic exchange: one stream of rows for each instrument.
@@ -270,6 +279,15 @@ shape! {
         password_env: Option<String>,
         /// File that holds the password in its first line.
         password_file: Option<String>,
+        /// How long a connection, or the table's columns, may take. Default 9s.
+        connect_timeout: Option<Duration>,
+        /// How long the server may make no progress. Default 60s.
+        receive_timeout: Option<Duration>,
+        /// How often a failed request or transfer is tried again; 0 is never. Default 5. No result depends on it.
+        #[schemars(range(min = 0, max = 1_000))]
+        retries: Option<u32>,
+        /// Pause before the first retry, doubled each time up to 30s. Default 200ms.
+        back_off: Option<Duration>,
     }
 
     /// An instrument. With `product`, what is left out comes from the rules; without it, tick or ladder, multiplier and
@@ -664,6 +682,15 @@ shape! {
         password_env: Option<String>,
         /// File that holds the password in its first line.
         password_file: Option<String>,
+        /// How long a connection, or the table's columns, may take. Default 9s.
+        connect_timeout: Option<Duration>,
+        /// How long the server may make no progress. Default 60s.
+        receive_timeout: Option<Duration>,
+        /// How often a failed request or transfer is tried again; 0 is never. Default 5. No result depends on it.
+        #[schemars(range(min = 0, max = 1_000))]
+        retries: Option<u32>,
+        /// Pause before the first retry, doubled each time up to 30s. Default 200ms.
+        back_off: Option<Duration>,
         /// Make the database and tables if they are not there. Default false.
         create: Option<bool>,
     }

@@ -1,11 +1,13 @@
 //! Holds the reader to its word: every fault at once with its exact place, the schema key for key, the hash
 //! stable, secrets out of sight.
 
+use super::data::Patience;
 use super::fault::{Faults, SourceText};
 use super::*;
 use btcore::latency::{Excess, FeedLeg, Leg, Legs, Quantile, ThrottleConfig};
 use btcore::strategy::Param;
 use btcore::wire::{FeeBase, Rounding, TickStep};
+use std::time::Duration;
 
 const GOOD: &str = r#"version: 1
 name: txf-maker
@@ -113,6 +115,60 @@ fn how_the_machine_is_used_is_no_part_of_the_hash() {
         let is_there = found.iter().any(|(_, at, text)| at == path && text.contains(says));
         assert!(is_there, "{set}: {found:?}");
     }
+}
+
+#[test]
+fn patience_with_a_server_is_read_and_no_part_of_the_hash() {
+    let hash = |config: &Config| effective::hash(&effective::document(config));
+    let from = "  synth: { preset: txf, seed: 7 }\n";
+    assert!(GOOD.contains(from));
+    let with = |keys: &str| {
+        let table = format!("  clickhouse: {{ url: \"http://h:8123\"{keys} }}\n");
+        let output = format!("output: {{ clickhouse: {{ url: \"http://h:8123\"{keys} }} }}\n");
+        GOOD.replace(from, &table) + &output
+    };
+    let servers = |config: &Config| {
+        let data::SourceSpec::ClickHouse(server, _) = &config.data.source else { panic!() };
+        let output = config.output.clickhouse.as_ref().expect("it is there");
+        [server.patience, output.server.patience]
+    };
+    let plain = try_parse(&with(""), &[]).unwrap_or_else(|f| panic!("{f}"));
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    let default =
+        Patience { connect_timeout: s(9), receive_timeout: s(60), retries: 5, back_off: ms(200) };
+    assert_eq!(servers(&plain), [default; 2]);
+    let keys = ", connect_timeout: 1s, receive_timeout: 2m, retries: 0, back_off: 0";
+    let tuned = try_parse(&with(keys), &[]).unwrap_or_else(|f| panic!("{f}"));
+    let patience =
+        Patience { connect_timeout: s(1), receive_timeout: s(120), retries: 0, back_off: ms(0) };
+    assert_eq!(servers(&tuned), [patience; 2]);
+    assert_eq!(hash(&plain), hash(&tuned));
+    for (key, says) in [
+        ("connect_timeout: 0", "out of range"),
+        ("receive_timeout: 5", "has no unit"),
+        ("retries: -1", "out of range"),
+        ("retries: many", "whole number"),
+        ("back_off: 25h", "out of range"),
+        ("backoff: 1s", "unknown key"),
+    ] {
+        let found = faults(&with(&format!(", {key}")), &[]);
+        for map in ["data.clickhouse", "output.clickhouse"] {
+            let path = format!("{map}.{}", key.split(':').next().unwrap());
+            let is_there = found.iter().any(|(_, at, text)| *at == path && text.contains(says));
+            assert!(is_there, "{key}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pause_doubles_and_ends() {
+    let patience = Patience { back_off: Duration::from_millis(200), ..Patience::default() };
+    let pauses: Vec<u128> =
+        [1, 2, 3, 8, 9, 40, 1_000].map(|retry| patience.pause(retry).as_millis()).to_vec();
+    assert_eq!(pauses, [200, 400, 800, 25_600, 30_000, 30_000, 30_000]);
+    let long = Patience { back_off: Duration::from_secs(60), ..patience };
+    assert_eq!((long.pause(1), long.pause(9)), (Duration::from_secs(60), Duration::from_secs(60)));
+    assert_eq!(Patience { back_off: Duration::ZERO, ..patience }.pause(1_000), Duration::ZERO);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use crate::config::data::{self, Server};
 use crate::config::reader::Cursor;
 use crate::config::scalar;
-use crate::source::{ClickHouseConn, Secret, clickhouse, flat};
+use crate::source::{self, clickhouse, flat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -246,11 +246,7 @@ fn table_lines(
     symbols: &BTreeSet<String>,
     days: (u32, u32),
 ) -> Result<Vec<String>, String> {
-    let conn = ClickHouseConn {
-        user: Some(server.user.clone()),
-        password: Some(Secret::new(server.password.read()?)),
-        ..ClickHouseConn::new(&server.url, &server.database, table)
-    };
+    let conn = source::conn(server, table).map_err(|error| error.to_string())?;
     let symbols: Vec<String> = symbols.iter().cloned().collect();
     let read = clickhouse::read_texts(&conn, &COLUMNS, places, &symbols, days);
     read.map_err(|error| error.to_string())

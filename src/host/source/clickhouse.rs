@@ -12,12 +12,12 @@ use super::cache::{self, Cache, CachedSource, Origin, file::Key};
 use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
+use crate::config::data::Patience;
 use ::clickhouse::{Client, Compression};
 use arrow_array::RecordBatch;
 use reader::{Reader, within};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Rows of a block of the answer, few enough streams provided.
 const BLOCK_ROWS_MAX: usize = 16_384;
@@ -58,10 +58,8 @@ pub struct ClickHouseConn {
     pub password: Option<Secret>,
     /// Settings of the queries, beside those that the source needs.
     pub settings: Vec<(String, String)>,
-    /// A server that does not tell its columns within this time is taken for dead.
-    pub connect_timeout: Duration,
-    /// A server that says nothing for this long while it counts or answers is taken for dead.
-    pub receive_timeout: Duration,
+    /// How long it is waited for, and how often it is asked again.
+    pub patience: Patience,
 }
 
 impl ClickHouseConn {
@@ -74,8 +72,7 @@ impl ClickHouseConn {
             user: None,
             password: None,
             settings: Vec::new(),
-            connect_timeout: Duration::from_secs(9),
-            receive_timeout: Duration::from_secs(60),
+            patience: Patience::default(),
         }
     }
 
@@ -212,7 +209,7 @@ fn ask(
     let client = conn.client(block_rows);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| fail(e.to_string()))?;
-    let found = within(conn.connect_timeout, found_columns(&client, conn));
+    let found = within(conn.patience.connect_timeout, found_columns(&client, conn));
     let found = runtime.block_on(found).map_err(fail)?;
     if found.is_empty() {
         return Err(fail("there is no such table, or this user may not see it".into()));
@@ -232,7 +229,7 @@ fn ask(
             symbol: config.symbol.clone(),
             span_ns: span_recorded(config),
         };
-        let count = within(conn.receive_timeout, request.count(&client));
+        let count = within(conn.patience.receive_timeout, request.count(&client));
         let rows_total = runtime.block_on(count).map_err(fail)?;
         Ok((request, rows_total))
     };
@@ -279,7 +276,7 @@ impl TableOrigin {
         let conn = &self.request.conn;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let answer = question(conn.client(self.request.block_rows));
-        runtime.map_err(|e| e.to_string())?.block_on(within(conn.receive_timeout, answer))
+        runtime.map_err(|e| e.to_string())?.block_on(within(conn.patience.receive_timeout, answer))
     }
 }
 
@@ -335,7 +332,7 @@ pub fn read_texts(
     let client = conn.client(BLOCK_ROWS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| fail(e.to_string()))?;
-    let found = within(conn.connect_timeout, found_columns(&client, conn));
+    let found = within(conn.patience.connect_timeout, found_columns(&client, conn));
     let found = runtime.block_on(found).map_err(fail)?;
     if found.is_empty() {
         return Err(fail("there is no such table, or this user may not see it".into()));
@@ -362,7 +359,9 @@ pub fn read_texts(
         .param("symbols", symbols)
         .param("first", days.0.to_string())
         .param("last", days.1.to_string());
-    runtime.block_on(within(conn.receive_timeout, query.fetch_all::<String>())).map_err(fail)
+    runtime
+        .block_on(within(conn.patience.receive_timeout, query.fetch_all::<String>()))
+        .map_err(fail)
 }
 
 fn is_plain(name: &str) -> bool {
@@ -448,7 +447,7 @@ impl Answer {
     /// The answer cannot be read on, or ends after another number of rows than was promised.
     pub fn next_block(&mut self) -> Result<Option<(RecordBatch, u64)>, SourceError> {
         if let State::Waiting = self.state {
-            let patience = self.request.conn.receive_timeout;
+            let patience = self.request.conn.patience.receive_timeout;
             let reader = Reader::start(self.request.rows(), patience);
             self.state = State::Reading(reader.map_err(|e| self.fail(e.to_string()))?);
         }

@@ -248,6 +248,7 @@ pub fn conn(server: &Server, table: &str) -> Result<ClickHouseConn, SourceError>
     Ok(ClickHouseConn {
         user: Some(server.user.clone()),
         password: Some(Secret::new(password)),
+        patience: server.patience,
         ..ClickHouseConn::new(&server.url, &server.database, table)
     })
 }

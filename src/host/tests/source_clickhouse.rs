@@ -458,8 +458,8 @@ fn dead_and_silent_servers_are_errors_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());
     let begun = Instant::now();
-    let patient =
-        ClickHouseConn { connect_timeout: Duration::from_millis(200), ..conn(&silent, "hft") };
+    let mut patient = conn(&silent, "hft");
+    patient.patience.connect_timeout = Duration::from_millis(200);
     let error = open_one(&patient, &config("TXF")).err().expect("silence").to_string();
     assert!(error.contains(&silent) && error.contains("no answer within 0.2 s"), "{error}");
     drop(listener);
@@ -468,7 +468,10 @@ fn dead_and_silent_servers_are_errors_in_time() {
     let error = error.to_string();
     assert!(error.contains(&silent) && error.contains("hft.market_data"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(10));
-    assert!(conn(&silent, "hft").connect_timeout < Duration::from_secs(10), "the default too");
+    assert!(
+        conn(&silent, "hft").patience.connect_timeout < Duration::from_secs(10),
+        "the default too"
+    );
 }
 
 /// What a server of a few lines says to the rows' query.
@@ -553,10 +556,8 @@ fn arrow(batches: &[RecordBatch]) -> Vec<u8> {
 }
 
 fn answer(count: u64, says: Says) -> Result<Chunk, SourceError> {
-    let conn = ClickHouseConn {
-        receive_timeout: Duration::from_millis(700),
-        ..conn(&server(count, says), "hft")
-    };
+    let mut conn = conn(&server(count, says), "hft");
+    conn.patience.receive_timeout = Duration::from_millis(700);
     drain(open_one(&conn, &config("TXF"))?.as_mut(), 65_536)
 }
 
