@@ -18,5 +18,6 @@ pub mod run;
 pub mod signal;
 pub mod source;
 pub mod stamps;
+pub mod store;
 pub mod sweep;
 pub mod synth;

@@ -1,11 +1,11 @@
 //! `bt-host`: the command line. Results go to standard output, talk and errors to standard error.
 //!
 //! Exit codes: 0 done; 1 unexpected; 2 usage; 3 config invalid; 4 no data selected; 5 data refused; 6 strategy
-//! cannot be loaded; 7 strategy failed; 8 some members of a sweep failed; 9 the run to be explained differs; 69 service unavailable; 74 input or output
+//! cannot be loaded; 7 strategy failed; 8 some members of a sweep failed; 9 the run to be explained or the database differs; 69 service unavailable; 74 input or output
 //! failed; 130, 143 stopped by a signal; 141 nobody reads standard output.
 
 use bt_host::calibrate::{self, Fit, latency, report};
-use bt_host::config::{self, Config, LoadOptions, fault::Faults};
+use bt_host::config::{self, Config, LoadOptions, data::Server, fault::Faults};
 use bt_host::demo;
 use bt_host::explain::{self, Question};
 use bt_host::export;
@@ -16,11 +16,13 @@ use bt_host::progress::{Mode, Progress};
 use bt_host::provenance::BUILD;
 use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
+use bt_host::store::{self, Bars};
 use bt_host::sweep::{self, Fate, SweepError};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: HugePages = HugePages;
@@ -35,7 +37,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 config invalid, 4 no data, \
     5 data refused, 6 strategy cannot be loaded, 7 strategy failed, 8 some members of a sweep failed, \
-    9 the run to be explained differs, 69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal, 141 standard output closed.";
+    9 the run to be explained or the database differs, 69 service unavailable, 74 input or output failed, 130 and 143 stopped by a signal, 141 standard output closed.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -60,9 +62,9 @@ enum Command {
     /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
     /// of queries, counts and hashes. A run over them has the digest of a run over the table.
     Export(ExportArgs),
-    /// Print a schema.
+    /// Schemas: the config's, for editors, and the results database's, on a server.
     Schema {
-        /// Which one.
+        #[command(subcommand)]
         what: SchemaOf,
     },
     /// Print what this program was built from.
@@ -73,12 +75,89 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Subcommand)]
 enum SchemaOf {
-    /// JSON Schema of the config; point your editor at it.
+    /// Print the JSON Schema of a config; point your editor at it.
     Config,
-    /// JSON Schema of a sweep file.
-    Sweep,
+    /// Print the JSON Schema of a sweep file.
+    SweepFile,
+    /// Make the database, its tables and views where they are not there. Again, it changes nothing.
+    Apply {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Keep bars of a second and of a minute of the trades of this table, from now on.
+        #[arg(long, value_name = "DATABASE.TABLE")]
+        bars_from: Option<String>,
+        /// And of the trades that are there now. Nobody may write to the table meanwhile.
+        #[arg(long, requires = "bars_from")]
+        bars_backfill: bool,
+    },
+    /// Tell where the database is not what this program writes to; exit code 9 if it is not.
+    Diff {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Print JSON instead of the table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove rows that no view shows: of starts that died, and of attempts that a newer one replaced.
+    Sweep {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Leave what was staged within this time: somebody may be at it.
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = age)]
+        older_than: Duration,
+        /// Tell what would be removed, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Args)]
+struct ServerArgs {
+    /// Config whose `output.clickhouse` names server and database.
+    #[arg(long, value_name = "FILE", required_unless_present = "url")]
+    config: Option<PathBuf>,
+    /// Change one value of the config; may be given again.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE", requires = "config")]
+    sets: Vec<String>,
+    /// Server without a config: its address, http://host:8123.
+    #[arg(long, conflicts_with = "config")]
+    url: Option<String>,
+    /// Database there; btcore if not given.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    database: Option<String>,
+    /// User; default if not given.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    user: Option<String>,
+    /// Environment variable that holds the password.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    password_env: Option<String>,
+    /// File that holds the password in its first line.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    password_file: Option<String>,
+}
+
+impl ServerArgs {
+    fn load(&self) -> Result<Server, ExitCode> {
+        let Some(path) = &self.config else {
+            let keys = [
+                ("url", &self.url),
+                ("database", &self.database),
+                ("user", &self.user),
+                ("password_env", &self.password_env),
+                ("password_file", &self.password_file),
+            ];
+            let given = keys.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?)));
+            return config::server(given).map_err(|faults| invalid(&faults));
+        };
+        let options = LoadOptions { sets: self.sets.clone(), ..LoadOptions::default() };
+        let config = config::load(path, &options).map_err(|faults| invalid(&faults))?;
+        config.output.clickhouse.map(|output| output.server).ok_or_else(|| {
+            eprintln!("error: {}: there is no output.clickhouse", path.display());
+            ExitCode::from(3)
+        })
+    }
 }
 
 #[derive(Args)]
@@ -266,6 +345,11 @@ struct DemoArgs {
     strategy: Option<PathBuf>,
 }
 
+fn age(text: &str) -> Result<Duration, String> {
+    let ns = config::scalar::duration_ns(text)?;
+    u64::try_from(ns).map(Duration::from_nanos).map_err(|_| "an age is not below zero".into())
+}
+
 fn main() -> ExitCode {
     bt_host::signal::install();
     match Cli::parse().command {
@@ -308,14 +392,7 @@ fn main() -> ExitCode {
             Ok(config) => export_rows(&config, &args),
             Err(faults) => invalid(&faults),
         },
-        Command::Schema { what: SchemaOf::Config } => {
-            say(format_args!("{:#}\n", config::schema::document()));
-            ExitCode::SUCCESS
-        }
-        Command::Schema { what: SchemaOf::Sweep } => {
-            say(format_args!("{:#}\n", sweep::schema::document()));
-            ExitCode::SUCCESS
-        }
+        Command::Schema { what } => schema(&what),
         Command::Version { json } => {
             if json {
                 say(format_args!("{:#}\n", invocation::build(None)));
@@ -371,6 +448,10 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
     }
     let dir = finished.dir.display().to_string();
     say(format_args!("{}", table::render(&finished.result, finished.speed, &dir)));
+    if let Some(published) = &finished.published {
+        let ids: Vec<String> = published.run_ids.iter().map(ToString::to_string).collect();
+        say(format_args!("server   {}: run {}\n", published.place, ids.join(", ")));
+    }
     ExitCode::SUCCESS
 }
 
@@ -419,6 +500,51 @@ fn sweep(args: &SweepArgs) -> ExitCode {
         }
     };
     if has_failed { ExitCode::from(8) } else { ExitCode::SUCCESS }
+}
+
+fn schema(what: &SchemaOf) -> ExitCode {
+    let server = match what {
+        SchemaOf::Config => {
+            say(format_args!("{:#}\n", config::schema::document()));
+            return ExitCode::SUCCESS;
+        }
+        SchemaOf::SweepFile => {
+            say(format_args!("{:#}\n", sweep::schema::document()));
+            return ExitCode::SUCCESS;
+        }
+        SchemaOf::Apply { server, .. }
+        | SchemaOf::Diff { server, .. }
+        | SchemaOf::Sweep { server, .. } => server.load(),
+    };
+    let done = match (what, server) {
+        (_, Err(code)) => return code,
+        (SchemaOf::Apply { bars_from, bars_backfill, .. }, Ok(server)) => {
+            let bars = bars_from.clone().map(|source| Bars { source, backfill: *bars_backfill });
+            store::apply(&server, bars.as_ref()).map(|applied| {
+                say(format_args!("{}", store::applied_table(&applied)));
+                ExitCode::SUCCESS
+            })
+        }
+        (SchemaOf::Diff { json, .. }, Ok(server)) => store::diff(&server).map(|found| {
+            if *json {
+                say(format_args!("{:#}\n", store::diff_document(&found)));
+            } else {
+                say(format_args!("{}", store::diff_table(&found)));
+            }
+            ExitCode::from(if found.is_empty() { 0 } else { 9 })
+        }),
+        (SchemaOf::Sweep { older_than, dry_run, .. }, Ok(server)) => {
+            store::sweep(&server, *older_than, *dry_run).map(|found| {
+                say(format_args!("{}", store::leftover_table(&found, *dry_run)));
+                ExitCode::SUCCESS
+            })
+        }
+        (SchemaOf::Config | SchemaOf::SweepFile, Ok(_)) => return ExitCode::SUCCESS,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(error.exit_code())
+    })
 }
 
 /// Checks what a run would meet before its first row.

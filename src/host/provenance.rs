@@ -73,6 +73,13 @@ pub fn lane_id(run: Uuid, lane: usize, lanes: usize) -> Uuid {
     uuid_of(hasher.finalize().as_bytes())
 }
 
+/// The id under which an attempt of a run stands beside the others.
+pub fn attempt_id(run: Uuid, attempt: Uuid) -> Uuid {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"btcore attempt 1\0").update(run.as_bytes()).update(attempt.as_bytes());
+    uuid_of(hasher.finalize().as_bytes())
+}
+
 fn uuid_of(hash: &[u8; 32]) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);

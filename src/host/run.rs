@@ -13,13 +13,14 @@ use crate::output::invocation::Invocation;
 use crate::output::result::{DataResult, LaneResult, RunResult};
 use crate::output::table::Speed;
 use crate::output::tables::{LaneTables, Names};
-use crate::output::{OutputError, clickhouse, dir, summary, tables};
+use crate::output::{OutputError, dir, summary, tables};
 use crate::pipeline::times::Times;
 use crate::pipeline::{Layout, Written, drive};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
 use crate::source::pending::FeedError;
 use crate::source::{self, RowSource, SourceError};
+use crate::store::{self, Published, StoreError};
 use btcore::engine::{Fault, LaneSummary, Replay, StrategySlot};
 use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
 use btcore::wire::{QueueRow, Status};
@@ -42,6 +43,14 @@ pub enum RunError {
     /// Results could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The results could not be published.
+    #[error("{error}{}", files.as_ref().map(|dir| format!(". The result files are whole: {}", dir.display())).unwrap_or_default())]
+    Store {
+        /// Why.
+        error: StoreError,
+        /// Where the files are, if they are kept.
+        files: Option<PathBuf>,
+    },
     /// The core stopped.
     #[error("{0}")]
     Core(#[from] Fault),
@@ -84,7 +93,7 @@ impl RunError {
             RunError::NoData { .. } => 4,
             RunError::Plugin(_) => 6,
             RunError::Source(error) => error.exit_code(),
-            RunError::Output(OutputError::ClickHouse { .. }) => 69,
+            RunError::Store { error, .. } => error.exit_code(),
             RunError::Output(OutputError::Taken { .. }) => 2,
             RunError::Output(_) => 74,
             RunError::Core(fault) => match fault.status {
@@ -121,6 +130,8 @@ pub struct Finished {
     pub times: Times,
     /// Where its files are.
     pub dir: PathBuf,
+    /// Where it is published, if the config asks for it.
+    pub published: Option<Published>,
 }
 
 /// Runs a config and writes its results.
@@ -176,10 +187,14 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     staging.write(origin::FILE, &config.origin.text)?;
     (options.extra)(staging.path())?;
     let dir = staging.publish(attempt)?;
-    if let Some(output) = &config.output.clickhouse {
-        clickhouse::write(output, &result, &dir, speed.seconds)?;
-    }
-    Ok(Finished { result, speed, times, dir })
+    let published = match &config.output.clickhouse {
+        None => None,
+        Some(output) => {
+            let done = store::publish(output, &result, &dir, attempt, speed.seconds);
+            Some(done.map_err(|error| RunError::Store { error, files: Some(dir.clone()) })?)
+        }
+    };
+    Ok(Finished { result, speed, times, dir, published })
 }
 
 /// Opens everything that a run would open, and runs nothing. Tells what it found.

@@ -74,7 +74,7 @@ pub struct RunSpec {
 pub struct OutputSpec {
     /// Directory of the result files.
     pub dir: PathBuf,
-    /// A ClickHouse that gets a copy of the headline and the time series.
+    /// A ClickHouse that the run is published in.
     pub clickhouse: Option<ClickHouseOutput>,
 }
 
@@ -83,8 +83,22 @@ pub struct OutputSpec {
 pub struct ClickHouseOutput {
     /// Server and database.
     pub server: Server,
-    /// Make the database and the tables if they are not there.
+    /// Make the database, its tables and views if they are not there.
     pub create: bool,
+    /// What to do with a run that is there already.
+    pub exists: Exists,
+}
+
+/// What to do with a run that the database shows already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exists {
+    /// Leave it, and say so.
+    #[default]
+    Refuse,
+    /// Show the newer attempt in its place.
+    Replace,
+    /// Show the newer attempt beside it, under an id of its own.
+    New,
 }
 
 /// What the command line adds to a config.
@@ -136,6 +150,32 @@ pub fn load_queue(path: &Path) -> Result<QueueModel, Faults> {
     );
     faults.list = collector.into_faults();
     queue.filter(|_| faults.list.is_empty()).ok_or(faults)
+}
+
+/// Reads the keys that say where a server is, given one by one.
+///
+/// # Errors
+/// Every fault of theirs.
+pub fn server<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Server, Faults> {
+    let keys: serde_json::Map<String, serde_json::Value> =
+        keys.map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let text = serde_json::Value::Object(keys).to_string();
+    let name = "the command line".into();
+    let mut faults =
+        Faults { sources: vec![SourceText { name, text }], sets: Vec::new(), list: Vec::new() };
+    let tree = match tree::parse(&faults.sources[0].text, 0) {
+        Ok(tree) => tree,
+        Err(fault) => {
+            faults.list.push(syntax(fault));
+            return Err(faults);
+        }
+    };
+    let collector = Collector::default();
+    let server = Cursor::root(&tree, "", &collector)
+        .map()
+        .and_then(|map| data::read_server(&map, Path::new(""), "btcore"));
+    faults.list = collector.into_faults();
+    server.filter(|_| faults.list.is_empty()).ok_or(faults)
 }
 
 pub(crate) fn unreadable(name: &str, error: &std::io::Error) -> Faults {
@@ -361,8 +401,15 @@ fn read_output(
         Some(at) => at.map().and_then(|map| {
             let server = data::read_server(&map, base, "btcore");
             let create = map.get("create").map_or(Some(false), |at| at.boolean());
+            let exists = map.get("exists").map_or(Some(Exists::Refuse), |at| {
+                at.choice(&[
+                    ("refuse", Exists::Refuse),
+                    ("replace", Exists::Replace),
+                    ("new", Exists::New),
+                ])
+            });
             map.finish();
-            Some(Some(ClickHouseOutput { server: server?, create: create? }))
+            Some(Some(ClickHouseOutput { server: server?, create: create?, exists: exists? }))
         }),
     };
     map.finish();

@@ -666,7 +666,7 @@ shape! {
     struct Output {
         /// Directory, relative to the working directory. Default out/NAME.
         dir: Option<String>,
-        /// A ClickHouse that gets the headline and the time series.
+        /// A ClickHouse that the run is published in, all of it or nothing.
         clickhouse: Option<OutputClickHouse>,
     }
 
@@ -691,8 +691,11 @@ shape! {
         retries: Option<u32>,
         /// Pause before the first retry, doubled each time up to 30s. Default 200ms.
         back_off: Option<Duration>,
-        /// Make the database and tables if they are not there. Default false.
+        /// Make the database, its tables and views if they are not there. Default false.
         create: Option<bool>,
+        /// What to do with a run that is there already. Default refuse: it is left, and the run ends with code 2; a member of a
+        /// sweep goes on. `replace` shows the new attempt in its place, `new` beside it under an id of its own.
+        exists: Option<ExistsWord>,
     }
 }
 
@@ -701,6 +704,8 @@ words! {
     enum Malformed { Fail, Skip, }
     /// What to do with equal rows.
     enum Duplicates { Keep, DropExact, DropSecondTick, }
+    /// What to do with a run that is there already.
+    enum ExistsWord { Refuse, Replace, New, }
     /// An order flow.
     enum SynthPreset { Txf, QueueHeavy, Rush, Thin, }
     /// Sessions by name.

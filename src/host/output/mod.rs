@@ -1,9 +1,8 @@
-//! Results: tables of rows, the summary, the invocation, the table on stdout, a copy in ClickHouse.
+//! Results: tables of rows, the summary, the invocation, the table on stdout.
 //!
 //! Invariants: `summary.json` and the row files are functions of (effective config, data, build); a directory
 //! of results appears whole or not at all.
 
-pub mod clickhouse;
 pub mod dir;
 pub mod file;
 pub mod invocation;
@@ -51,14 +50,6 @@ pub enum OutputError {
         path: PathBuf,
         /// Cause.
         error: arrow_schema::ArrowError,
-    },
-    /// ClickHouse failed.
-    #[error("ClickHouse {place}: {message}")]
-    ClickHouse {
-        /// Server and database.
-        place: String,
-        /// What happened, and what it left behind.
-        message: String,
     },
 }
 

@@ -51,6 +51,7 @@ impl Failure {
             RunError::NoData { .. } | RunError::Source(SourceError::NoSession { .. }) => "no_data",
             RunError::Source(_) => "source",
             RunError::Output(_) => "output",
+            RunError::Store { .. } => "publish",
             RunError::Panic(_) => "panic",
             RunError::Thread(_) => "thread",
             RunError::Signal(_) => "signal",

@@ -15,7 +15,7 @@ use crate::config::origin;
 use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
 use crate::output::result::RunResult;
-use crate::output::{OutputError, clickhouse, summary, tables};
+use crate::output::{OutputError, summary, tables};
 use crate::pipeline::pin::Pin;
 use crate::pipeline::times::Times;
 use crate::pipeline::{Layout, drive, panic_text};
@@ -24,6 +24,7 @@ use crate::progress::{GAUGE_PARTS, Gauge, Progress};
 use crate::provenance::hex;
 use crate::run::{self, RunError};
 use crate::source::{self, RowSource};
+use crate::store::{self, StoreError};
 use btcore::engine::{Replay, StrategySlot};
 use btcore::wire::Status;
 use btcore_ffi::CStrategy;
@@ -346,9 +347,14 @@ fn publish(
     staging.write("invocation.json", &invocation.text())?;
     staging.write(origin::FILE, &config.origin.text)?;
     if let Some(output) = &config.output.clickhouse {
-        // Before the directory gets its name: a start that dies between the two finds the rows there and goes on.
-        clickhouse::write(output, &result, staging.path(), about.replay_seconds)
-            .map_err(|error| Refused::Member(Failure::of_run(&error.into())))?;
+        // Before the directory gets its name: a start that dies between the two finds the run there and goes on.
+        match store::publish(output, &result, staging.path(), start.attempt, about.replay_seconds) {
+            Ok(_) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => {
+                let error = RunError::Store { error, files: None };
+                return Err(Refused::Member(Failure::of_run(&error)));
+            }
+        }
     }
     staging.publish(start.attempt)?;
     Ok(hex(&result.data_hash))

@@ -561,7 +561,7 @@ fn the_example_is_valid() {
         listed.contains("12 of 12 members would run") || listed.contains("is done"),
         "{listed}"
     );
-    let schema: Value = serde_json::from_slice(&bt_host(&["schema", "sweep"]).stdout).unwrap();
+    let schema: Value = serde_json::from_slice(&bt_host(&["schema", "sweep-file"]).stdout).unwrap();
     assert!(schema["properties"]["members"].is_object());
 }
 
