@@ -11,7 +11,8 @@
 //! does not feel it and the whole does. *CPU* is what this process worked for a row in the best round of each, which a neighbour
 //! hardly moves; *busy* is how long the reader and the replay were at it in the whole's best round, beside each other: the one
 //! that takes longer is what bounds it. *Peak* is the resident set of each. The engine is another process, in none of these.
-//! *Bytes* is the answer that ClickHouse is decoded from, only received.
+//! *Bytes* is the answer that ClickHouse is decoded from, only received, with nothing decoded; *from memory* decodes such an
+//! answer, of a million rows at most, that lies in memory. Both ratios to the bytes alone are told behind the table.
 //!
 //! The rows are those of the synthetic exchange, seed 1, in one Parquet file and in one table of the platform's columns; all
 //! of it lies in a folder of its own under `CARGO_TARGET_TMPDIR`, and goes with the bench.
@@ -32,13 +33,17 @@
 //! The budget: from Parquet and from ClickHouse, whole / decode is at most 1.5. Nothing here fails on it. A regression means
 //! that the lane waits for more than its rows, or that decoding has become cheap enough for the merge to be what counts.
 
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
 use bt_host::config::fault::SourceText;
 use bt_host::config::{Config, LoadOptions, parse};
 use bt_host::pipeline::times::Times;
 use bt_host::progress::Mode;
 use bt_host::run::{self, Options};
-use bt_host::source::{self, Chunk, synth};
+use bt_host::source::decode::Batch;
+use bt_host::source::{self, Chunk, SourceStats, synth};
 use bt_host::synth::{Synth, parquet::TableWriter};
+use bytes::Bytes;
 use chfront::{ChildFront, Front};
 use clickhouse::{Client, Compression};
 use jiff::ToSpan;
@@ -52,6 +57,10 @@ use std::time::{Duration, Instant};
 
 /// The most that the whole way may take of decoding alone.
 const RATIO_MAX: f64 = 1.5;
+/// The least share of the rate of the bytes alone.
+const OF_BYTES_MIN: f64 = 0.8;
+/// Rows of an answer that lies in memory.
+const MEMORY_ROWS: u64 = 1_000_000;
 /// Fewer rows than a day of the synthetic exchange has.
 const DAY_ROWS: u64 = 100_000;
 /// Rows of a chunk, as a run of one stream has them: a fourth of `data.chunk_rows`.
@@ -83,12 +92,13 @@ fn main() {
     }
     // The first pass fills the cache.
     bench.whole(&cases[cases.len() - 1].config);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut from_memory) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         for case in &mut cases {
             case.round(&bench);
         }
-        bytes.extend(server.as_ref().map(|server| received(server.url(), rows)));
+        bytes.extend(server.as_ref().map(|server| received(server.url(), rows, "", |_| ())));
+        from_memory.extend(server.as_ref().map(|server| bench.from_memory(server.url())));
     }
     println!("{rows} rows, {rounds} rounds; M rows/s, ns a row, MB\n");
     println!(
@@ -98,9 +108,23 @@ fn main() {
     for case in &mut cases {
         case.print(rows);
     }
-    if let Some((time, length)) = bytes.into_iter().min() {
-        let rate = rows as f64 / time.as_secs_f64() / 1e6;
-        println!("| ClickHouse, bytes ({} a row) | {rate:.2} | | | | | | |", length / rows);
+    if let (Some((time, length)), Some(decoded)) =
+        (bytes.into_iter().min(), from_memory.into_iter().min())
+    {
+        let rate = |rows: u64, time: Duration| rows as f64 / time.as_secs_f64() / 1e6;
+        println!(
+            "| ClickHouse, bytes ({} a row) | {:.2} | | | | | | |",
+            length / rows,
+            rate(rows, time)
+        );
+        let in_memory = rows.min(MEMORY_ROWS);
+        println!("| ClickHouse, from memory | {:.2} | | | | | | |", rate(in_memory, decoded));
+        let [decode, whole] =
+            [cases[1].decode.iter().min(), cases[1].whole.iter().map(|t| &t.total).min()]
+                .map(|least| time.as_secs_f64() / least.expect("a round").as_secs_f64());
+        println!(
+            "\nof the rate of the bytes alone: decoded {decode:.2}, to a no-op lane {whole:.2}; to be {OF_BYTES_MIN} at least"
+        );
     }
     println!("\nfrom Parquet and ClickHouse, whole/decode is to be {RATIO_MAX} at most");
 }
@@ -273,6 +297,34 @@ impl Bench {
         time
     }
 
+    /// The time to decode an answer that lies in memory.
+    fn from_memory(&self, url: &str) -> Duration {
+        let rows = self.rows.min(MEMORY_ROWS);
+        let mut pieces = Vec::new();
+        let limit = format!(" LIMIT {rows}");
+        received(url, rows, &limit, |piece| pieces.push(piece.clone()));
+        let recipe = &source::recipes(&self.config(""))[0];
+        let place = "memory".into();
+        let (mut chunk, mut stats) = (Chunk::with_room(CHUNK_ROWS), SourceStats::default());
+        let mut decoder = StreamDecoder::new();
+        let since = Instant::now();
+        for piece in pieces {
+            let mut rest = Buffer::from(piece);
+            while !rest.is_empty() {
+                let Some(block) = decoder.decode(&mut rest).expect("a stream") else { continue };
+                let mut batch = Batch::new(&block, &place, stats.rows_read).expect("the columns");
+                while !batch.is_done() {
+                    chunk.clear();
+                    batch.decode(CHUNK_ROWS, recipe, &mut chunk, &mut stats).expect("the rows");
+                    black_box(&chunk);
+                }
+            }
+        }
+        let time = since.elapsed();
+        assert_eq!(stats.rows_selected, rows);
+        time
+    }
+
     /// The times of a run.
     fn whole(&self, config: &Config) -> Times {
         let options = Options {
@@ -307,13 +359,13 @@ fn serve(library: &Path, data: &Path) {
     front.shutdown();
 }
 
-/// The time to receive the answer that the source would decode, and its length.
-fn received(url: &str, rows: u64) -> (Duration, u64) {
+/// The time to receive the answer that the source would decode, of so many rows, and its length; `take` gets its pieces.
+fn received(url: &str, rows: u64, limit: &str, mut take: impl FnMut(&Bytes)) -> (Duration, u64) {
     let client = Client::default().with_url(url).with_compression(Compression::Lz4);
     let sql = format!(
         "SELECT symbol, type, exch_ts, ingest_ts, price_scaled, volume, bids_price, bids_vol, asks_price, asks_vol, \
          seq_no, trade_direction FROM {DATABASE}.market_data WHERE symbol = 'TXF' AND exch_ts >= 0 AND exch_ts < {} \
-         ORDER BY exch_ts, ingest_ts, seq_no",
+         ORDER BY exch_ts, ingest_ts, seq_no{limit}",
         i64::MAX
     );
     let query = client
@@ -326,6 +378,7 @@ fn received(url: &str, rows: u64) -> (Duration, u64) {
         let mut cursor = query.fetch_bytes("ArrowStream").expect("a query");
         while let Some(bytes) = cursor.next().await.expect("an answer") {
             length += black_box(&bytes).len() as u64;
+            take(&bytes);
         }
     });
     assert!(length > rows * 64, "the whole answer");

@@ -61,7 +61,9 @@ impl Place {
         command.args(["--set", "data.to=2026-04-08T09:15:00+08:00"]);
         command.args(["--set", &format!("output.clickhouse.url={}", self.url)]);
         command.args(["--set", &format!("output.clickhouse.database={}", self.database)]);
-        sets.iter().for_each(|set| drop(command.args(["--set", set])));
+        for set in sets {
+            command.args(["--set", set]);
+        }
         command.output().unwrap()
     }
 }
