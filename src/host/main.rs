@@ -5,7 +5,9 @@
 //! failed; 130, 143 stopped by a signal; 141 nobody reads standard output.
 
 use bt_host::calibrate::{self, Fit, latency, report};
-use bt_host::config::{self, Config, LoadOptions, data::Server, fault::Faults};
+use bt_host::config::{
+    self, ClickHouseOutput, Config, Exists, LoadOptions, data::Server, fault::Faults,
+};
 use bt_host::demo;
 use bt_host::explain::{self, Question};
 use bt_host::export;
@@ -18,11 +20,12 @@ use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
 use bt_host::store::{self, Bars};
 use bt_host::sweep::{self, Fate, SweepError};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use uuid::Uuid;
 
 #[global_allocator]
 static ALLOCATOR: HugePages = HugePages;
@@ -62,6 +65,8 @@ enum Command {
     /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
     /// of queries, counts and hashes. A run over them has the digest of a run over the table.
     Export(ExportArgs),
+    /// Publish results that are there already in a ClickHouse: of a run that had none, or whose server was away.
+    Publish(PublishArgs),
     /// Schemas: the config's, for editors, and the results database's, on a server.
     Schema {
         #[command(subcommand)]
@@ -111,6 +116,31 @@ enum SchemaOf {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Args)]
+struct PublishArgs {
+    /// Results of `run`.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// What to do with a run that is there already.
+    #[arg(long, value_enum, default_value_t = ExistsArg::Refuse)]
+    exists: ExistsArg,
+    /// Make the database, its tables and views if they are not there.
+    #[arg(long)]
+    create: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExistsArg {
+    /// Leave it; exit code 2.
+    Refuse,
+    /// Show this attempt in its place.
+    Replace,
+    /// Show this attempt beside it, under an id of its own.
+    New,
 }
 
 #[derive(Args)]
@@ -392,6 +422,7 @@ fn main() -> ExitCode {
             Ok(config) => export_rows(&config, &args),
             Err(faults) => invalid(&faults),
         },
+        Command::Publish(args) => publish(&args),
         Command::Schema { what } => schema(&what),
         Command::Version { json } => {
             if json {
@@ -449,8 +480,7 @@ fn execute(config: &Config, output: &OutputArgs, config_path: String, is_demo: b
     let dir = finished.dir.display().to_string();
     say(format_args!("{}", table::render(&finished.result, finished.speed, &dir)));
     if let Some(published) = &finished.published {
-        let ids: Vec<String> = published.run_ids.iter().map(ToString::to_string).collect();
-        say(format_args!("server   {}: run {}\n", published.place, ids.join(", ")));
+        say(format_args!("{published}\n"));
     }
     ExitCode::SUCCESS
 }
@@ -500,6 +530,27 @@ fn sweep(args: &SweepArgs) -> ExitCode {
         }
     };
     if has_failed { ExitCode::from(8) } else { ExitCode::SUCCESS }
+}
+
+fn publish(args: &PublishArgs) -> ExitCode {
+    let server = match args.server.load() {
+        Ok(server) => server,
+        Err(code) => return code,
+    };
+    let exists = match args.exists {
+        ExistsArg::Refuse => Exists::Refuse,
+        ExistsArg::Replace => Exists::Replace,
+        ExistsArg::New => Exists::New,
+    };
+    let output = ClickHouseOutput { server, create: args.create, exists };
+    match store::publish(&output, &args.run, Uuid::now_v7()) {
+        Ok(published) => say(format_args!("{published}\n")),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn schema(what: &SchemaOf) -> ExitCode {

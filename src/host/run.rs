@@ -190,7 +190,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     let published = match &config.output.clickhouse {
         None => None,
         Some(output) => {
-            let done = store::publish(output, &result, &dir, attempt, speed.seconds);
+            let done = store::publish(output, &dir, attempt);
             Some(done.map_err(|error| RunError::Store { error, files: Some(dir.clone()) })?)
         }
     };

@@ -427,14 +427,18 @@ fn address(at: &Cursor<'_>) -> Option<String> {
     Some(text.trim_end_matches('/').into())
 }
 
+/// The longest name that a server is asked for.
+const NAME_BYTES: usize = 128;
+
 /// A name that may stand in a query unquoted.
 pub fn identifier(at: &Cursor<'_>) -> Option<String> {
     let name = at.name()?;
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !plain || name.as_bytes()[0].is_ascii_digit() {
+    if !plain || name.len() > NAME_BYTES || name.as_bytes()[0].is_ascii_digit() {
+        let shown: String = name.chars().take(NAME_BYTES).collect();
         at.fault(
-            format!("`{name}` is not a plain name"),
-            "letters, digits and _ only, not beginning with a digit",
+            format!("`{shown}` is not a plain name"),
+            format!("letters, digits and _ only, {NAME_BYTES} at most, not beginning with a digit"),
         );
         return None;
     }

@@ -187,7 +187,7 @@ impl Db {
 }
 
 /// Codes of exceptions that pass: a server that is busy, short of memory, or lost a peer.
-const PASSING: [&str; 8] = ["159", "164", "202", "209", "210", "236", "241", "252"];
+const PASSING: [&str; 7] = ["159", "202", "209", "210", "236", "241", "252"];
 
 /// Whether the same again may end otherwise.
 fn is_passing(error: &clickhouse::error::Error) -> bool {

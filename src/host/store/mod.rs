@@ -8,6 +8,7 @@
 mod db;
 mod ddl;
 mod diff;
+mod headline;
 mod publish;
 mod rows;
 mod schema;
@@ -19,6 +20,7 @@ pub use schema::{Applied, Bars, apply, table as applied_table};
 pub use sweep::{Leftover, sweep, table as leftover_table};
 
 use crate::output::OutputError;
+use std::path::PathBuf;
 
 /// Why the database could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,14 @@ pub enum StoreError {
         /// Those that were counted back.
         found: String,
     },
+    /// A directory does not hold results.
+    #[error("{}: {message}", path.display())]
+    Results {
+        /// File.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A result file cannot be read.
     #[error(transparent)]
     File(Box<OutputError>),
@@ -80,7 +90,7 @@ impl StoreError {
             StoreError::Server { .. } | StoreError::Staged { .. } => 69,
             StoreError::Unlike { .. } => 3,
             StoreError::Exists { .. } => 2,
-            StoreError::File(_) => 74,
+            StoreError::Results { .. } | StoreError::File(_) => 74,
         }
     }
 }

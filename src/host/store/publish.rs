@@ -7,27 +7,22 @@
 //! becomes a float on the server, from the exact integer beside it. Cost: one request for 65,536 rows; memory, one such block.
 
 use super::db::Db;
-use super::rows::{Sum, ids, staged, sum_sql};
+use super::headline::{Counts, Headline};
+use super::rows::{Sum, staged, sum_sql};
 use super::{StoreError, schema};
 use crate::config::{ClickHouseOutput, Exists};
 use crate::output::OutputError;
-use crate::output::result::{LaneResult, RunResult};
 use crate::output::tables::FILES;
-use crate::provenance::{self, BUILD, hex, lane_id};
+use crate::provenance::{self, lane_id};
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::{
-    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampNanosecondArray, UInt32Array, UInt64Array,
-};
 use arrow_schema::{ArrowError, Schema};
 use clickhouse::Row;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
-use serde_json::json;
-use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// Rows of a block at most.
@@ -48,8 +43,12 @@ pub struct Published {
     pub attempt: Uuid,
 }
 
-/// Rows of a lane by table.
-type Counts = BTreeMap<&'static str, u64>;
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<String> = self.run_ids.iter().map(Uuid::to_string).collect();
+        write!(f, "server   {}: run {}", self.place, ids.join(", "))
+    }
+}
 
 #[derive(Row, Deserialize)]
 struct Visible {
@@ -64,25 +63,25 @@ struct Counted {
     hash: u64,
 }
 
-/// Publishes a run whose finished files are in `dir`.
+/// Publishes the run whose finished files are in `dir`.
 ///
 /// # Errors
 /// The server cannot be reached, refuses, or does not hold what was sent; the run is not visible then. Or it is visible already and
 /// the config says to refuse.
 pub fn publish(
     output: &ClickHouseOutput,
-    run: &RunResult,
     dir: &Path,
     attempt: Uuid,
-    seconds: f64,
 ) -> Result<Published, StoreError> {
+    let run = Headline::read(dir)?;
     let db = Db::new(&output.server)?;
     if output.create {
         schema::apply_to(&db, None)?;
     } else {
         schema::check(&db)?;
     }
-    let lanes = run.lanes.len();
+    let names = run.lane_names()?;
+    let lanes = names.len();
     let base = match output.exists {
         Exists::New => provenance::attempt_id(run.run_id, attempt),
         Exists::Refuse | Exists::Replace => run.run_id,
@@ -92,30 +91,45 @@ pub fn publish(
         refuse_visible(&db, &run_ids)?;
     }
     let mut counts = Vec::with_capacity(lanes);
-    for (lane, run_id) in run.lanes.iter().zip(&run_ids) {
-        let mut stage = Stage { db: &db, run_id: *run_id, attempt };
+    for (index, (name, run_id)) in names.iter().zip(&run_ids).enumerate() {
+        let stage = Stage { db: &db, run_id: *run_id, attempt };
         let mut rows = Counts::new();
         for file in FILES {
             let table = table_of(file);
-            rows.insert(table, stage.file(table, &dir.join(file), &lane.name)?);
+            rows.insert(table, stage.file(table, &dir.join(file), name)?);
         }
-        rows.insert(DAILY, stage.rows(DAILY, &days(lane).map_err(|e| arrow(&db, e))?)?);
+        rows.insert(DAILY, stage.rows(DAILY, &run.days(index)?)?);
         counts.push(rows);
     }
-    let block = runs(run, &run_ids, attempt, &counts, seconds).map_err(|e| arrow(&db, e))?;
-    db.insert(RUNS, &block, &format!("{base}:{attempt}:{RUNS}"))?;
-    let wanted = Sum { rows: lanes as u64, hash: 0 };
+    let block = run.rows(&run_ids, attempt, &counts)?;
+    let sent = db.insert(RUNS, &block, &format!("{base}:{attempt}:{RUNS}"));
+    // Whether it failed on the way there or on the way back is for the server to say.
+    let shown = visible_lanes(&db, &run_ids, attempt);
+    match (sent, shown) {
+        (_, Ok(shown)) if shown == lanes as u64 => {}
+        (Ok(()), Ok(shown)) => {
+            let (want, found) = (format!("{lanes} lanes"), format!("{shown} lanes"));
+            return Err(StoreError::Staged { place: db.place().into(), table: RUNS, want, found });
+        }
+        (Err(error), Ok(_)) => return Err(error),
+        (_, Err(error)) => {
+            return Err(db.fail(format!("it is not known whether the run is visible: {error}")));
+        }
+    }
+    Ok(Published { place: db.place().into(), run_ids, attempt })
+}
+
+/// Lanes that this attempt has made visible.
+fn visible_lanes(db: &Db, run_ids: &[Uuid], attempt: Uuid) -> Result<u64, StoreError> {
     // Written twice would be seen once.
     let sql = format!(
-        "SELECT uniqExact(run_id) AS rows, toUInt64(0) AS hash FROM {RUNS} \
-         WHERE attempt = {{attempt:UUID}} AND run_id IN {{runs:Array(UUID)}}"
+        "SELECT uniqExact(run_id) FROM {RUNS} WHERE attempt = {{attempt:UUID}} AND run_id IN {{runs:Array(UUID)}}"
     );
     let ids: Vec<String> = run_ids.iter().map(Uuid::to_string).collect();
-    let found = db.ask::<Counted>(&sql, |query| {
+    let found = db.ask::<u64>(&sql, |query| {
         query.param("attempt", attempt.to_string()).param("runs", &ids)
     })?;
-    compare(&db, RUNS, wanted, &found)?;
-    Ok(Published { place: db.place().into(), run_ids, attempt })
+    Ok(found.first().copied().unwrap_or(0))
 }
 
 fn arrow(db: &Db, error: ArrowError) -> StoreError {
@@ -159,7 +173,7 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     /// Stages a lane's rows of a file; returns how many.
-    fn file(&mut self, table: &'static str, path: &Path, lane: &str) -> Result<u64, StoreError> {
+    fn file(&self, table: &'static str, path: &Path, lane: &str) -> Result<u64, StoreError> {
         let file = File::open(path).map_err(|e| OutputError::io(path, e))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(|builder| builder.with_batch_size(BLOCK_ROWS).build())
@@ -181,7 +195,7 @@ impl Stage<'_> {
     }
 
     /// Stages rows that fit one block; returns how many.
-    fn rows(&mut self, table: &'static str, batch: &RecordBatch) -> Result<u64, StoreError> {
+    fn rows(&self, table: &'static str, batch: &RecordBatch) -> Result<u64, StoreError> {
         let batch = staged(batch, self.run_id, self.attempt).map_err(|e| arrow(self.db, e))?;
         let mut sum = Sum::default();
         self.block(table, 0, &batch, &mut sum)?;
@@ -234,129 +248,4 @@ fn of_lane(batch: &RecordBatch, lane: &str) -> RecordBatch {
     let first = (0..batch.num_rows()).find(is_its).unwrap_or(batch.num_rows());
     let rows = (first..batch.num_rows()).take_while(is_its).count();
     batch.slice(first.min(batch.num_rows()), rows)
-}
-
-fn days(lane: &LaneResult) -> Result<RecordBatch, ArrowError> {
-    let day = |number: u32| {
-        let part = |value: u32| i8::try_from(value).unwrap_or(1);
-        let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
-        let date =
-            jiff::civil::Date::new(i16::try_from(year).unwrap_or(1970), part(month), part(day));
-        let epoch = jiff::civil::date(1970, 1, 1);
-        date.ok().and_then(|date| (date - epoch).get_days().into()).unwrap_or(0)
-    };
-    let days = lane.days.iter();
-    let columns: [(&str, ArrayRef); 4] = [
-        (
-            "trading_day",
-            Arc::new(Date32Array::from_iter_values(days.clone().map(|d| day(d.trading_day)))),
-        ),
-        ("pnl_e6", Arc::new(Int64Array::from_iter_values(days.clone().map(|d| d.pnl)))),
-        ("fees_e6", Arc::new(Int64Array::from_iter_values(days.clone().map(|d| d.fees)))),
-        ("fills", Arc::new(UInt64Array::from_iter_values(days.map(|d| d.fills)))),
-    ];
-    RecordBatch::try_from_iter(columns)
-}
-
-/// The block that makes a run visible: a row for each lane.
-fn runs(
-    run: &RunResult,
-    run_ids: &[Uuid],
-    attempt: Uuid,
-    counts: &[Counts],
-    seconds: f64,
-) -> Result<RecordBatch, ArrowError> {
-    let lanes = || run.lanes.iter();
-    let text = |of: &dyn Fn(&LaneResult) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(lanes().map(of)))
-    };
-    let money = |of: &dyn Fn(&LaneResult) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(lanes().map(of)))
-    };
-    let number = |of: &dyn Fn(&LaneResult) -> u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(lanes().map(of)))
-    };
-    let small = |of: &dyn Fn(usize) -> u32| -> ArrayRef {
-        Arc::new(UInt32Array::from_iter_values((0..run.lanes.len()).map(of)))
-    };
-    let ratio = |of: &dyn Fn(&LaneResult) -> Option<f64>| -> ArrayRef {
-        let values = lanes().map(|lane| of(lane).unwrap_or(f64::NAN));
-        Arc::new(Float64Array::from_iter_values(values))
-    };
-    let stamp = |ns: i64| -> ArrayRef {
-        let stamps = TimestampNanosecondArray::from_iter_values(lanes().map(|_| ns));
-        Arc::new(stamps.with_timezone("UTC"))
-    };
-    let id = |of: &dyn Fn(usize) -> Uuid| -> Result<ArrayRef, ArrowError> {
-        let ids = (0..run.lanes.len()).map(of).map(Uuid::into_bytes);
-        Ok(Arc::new(arrow_array::FixedSizeBinaryArray::try_from_iter(ids)?))
-    };
-    let rows = |table: &str| -> ArrayRef {
-        let of_lane = |rows: &Counts| rows.get(table).copied().unwrap_or(0);
-        Arc::new(UInt64Array::from_iter_values(counts.iter().map(of_lane)))
-    };
-    let count = run.lanes.len();
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("run_id", id(&|index| run_ids[index])?),
-        ("strategy_id", text(&|lane| lane.strategies.join("+"))),
-        ("git_commit", text(&|_| BUILD.commit_text())),
-        ("config_hash", text(&|_| hex(&run.config_hash))),
-        ("start_ts", stamp(run.from_ns)),
-        ("end_ts", stamp(run.to_ns)),
-        ("config_json", text(&|lane| about(run, lane))),
-        ("sharpe_ratio", ratio(&|lane| lane.ratios().sharpe.value)),
-        ("win_rate", ratio(&|lane| lane.ratios().win_rate.value)),
-        ("total_trades", number(&|lane| lane.summary.fills)),
-        ("runtime_seconds", ratio(&|_| Some(seconds))),
-        ("attempt", ids(attempt, count)?),
-        ("base_run_id", ids(run.run_id, count)?),
-        ("run_name", text(&|_| run.name.clone())),
-        ("lane", text(&|lane| lane.name.clone())),
-        ("lane_index", small(&|index| index as u32)),
-        ("lanes", small(&|_| count as u32)),
-        ("seed", number(&|lane| lane.seed)),
-        ("data_hash", text(&|_| hex(&run.data_hash))),
-        ("build_id", text(&|_| hex(&run.build_id))),
-        ("order_digest", text(&|lane| hex(&lane.summary.order_digest))),
-        ("capital_scaled", money(&|lane| lane.capital)),
-        ("total_pnl_scaled", money(&|lane| lane.summary.pnl)),
-        ("pnl_realised_scaled", money(&|lane| lane.summary.pnl_realised)),
-        ("pnl_unrealised_scaled", money(&|lane| lane.summary.pnl_unrealised)),
-        ("fees_scaled", money(&|lane| lane.summary.fees)),
-        ("max_drawdown_scaled", money(&|lane| lane.summary.drawdown_max)),
-        ("total_turnover_scaled", money(&|lane| lane.summary.turnover)),
-        ("orders", number(&|lane| lane.summary.orders)),
-        ("orders_accepted", number(&|lane| lane.summary.orders_accepted)),
-        ("orders_rejected", number(&|lane| lane.summary.orders_rejected)),
-        ("orders_filled", number(&|lane| lane.summary.orders_filled)),
-        ("cancels", number(&|lane| lane.summary.cancels)),
-        ("amends", number(&|lane| lane.summary.amends)),
-        ("fills_inferred", number(&|lane| lane.summary.fills_inferred)),
-        ("qty_accepted", number(&|lane| lane.summary.qty_accepted)),
-        ("qty_filled", number(&|lane| lane.summary.qty_filled)),
-        ("open_qty", number(&|lane| lane.summary.open_qty)),
-        ("trading_days", small(&|index| run.lanes[index].days.len() as u32)),
-        ("orders_rows", rows("backtest_orders_rows")),
-        ("fills_rows", rows("backtest_fills_rows")),
-        ("timeseries_rows", rows("backtest_timeseries_rows")),
-        ("queues_rows", rows("backtest_queues_rows")),
-        ("hours_rows", rows("backtest_hours_rows")),
-        ("daily_rows", rows(DAILY)),
-    ];
-    RecordBatch::try_from_iter(columns)
-}
-
-/// The effective config, and where the lane comes from.
-fn about(run: &RunResult, lane: &LaneResult) -> String {
-    let about = json!({
-        "config": run.effective,
-        "lane": lane.name,
-        "seed": lane.seed.to_string(),
-        "run_id": run.run_id.to_string(),
-        "data_hash": hex(&run.data_hash),
-        "build_id": hex(&run.build_id),
-        "order_digest": hex(&lane.summary.order_digest),
-        "total_pnl_exact_e6": lane.summary.pnl.to_string(),
-    });
-    crate::config::effective::sorted(&about).to_string()
 }

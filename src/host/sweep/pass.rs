@@ -348,7 +348,7 @@ fn publish(
     staging.write(origin::FILE, &config.origin.text)?;
     if let Some(output) = &config.output.clickhouse {
         // Before the directory gets its name: a start that dies between the two finds the run there and goes on.
-        match store::publish(output, &result, staging.path(), start.attempt, about.replay_seconds) {
+        match store::publish(output, staging.path(), start.attempt) {
             Ok(_) | Err(StoreError::Exists { .. }) => {}
             Err(error) => {
                 let error = RunError::Store { error, files: None };

@@ -3,9 +3,9 @@
 //!
 //! Needs the recordings and the ClickHouse engine; says so when it skips.
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
-use arrow_array::RecordBatch;
 use bt_host::config::fault::SourceText;
 use bt_host::config::{LoadOptions, parse};
 use bt_host::source;

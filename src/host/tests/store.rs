@@ -259,6 +259,40 @@ fn a_run_is_there_whole_and_once(place: &Place) {
     assert_eq!(place.rows("backtest_orders_rows"), 2 * staged);
     assert_eq!(store::sweep(&server, Duration::ZERO, false).unwrap(), vec![]);
     assert_whole(place, 2);
+    results_are_published_later(place);
+}
+
+/// Results that are on disk need no second run.
+fn results_are_published_later(place: &Place) {
+    let publish = |exists: &str| {
+        Command::new(env!("CARGO_BIN_EXE_bt-host"))
+            .args(["publish", "--url", &place.url, "--database", &place.database, "--run"])
+            .arg(place.out())
+            .args(["--exists", exists])
+            .output()
+            .unwrap()
+    };
+    let again = publish("refuse");
+    assert_eq!(again.status.code(), Some(2), "{}", talk(&again));
+    let beside = publish("new");
+    assert!(beside.status.success(), "{}", talk(&beside));
+    assert_whole(place, 3);
+    let differ = "SELECT toUInt64(uniqExact(* EXCEPT (run_id, attempt, created_at, published_at))) FROM {}.backtest_runs";
+    assert_eq!(
+        place.count(differ),
+        2,
+        "two starts took two times, and the third is the second's files"
+    );
+    let differ = "SELECT toUInt64(uniqExact(* EXCEPT (run_id, attempt, created_at, published_at, runtime_seconds))) FROM {}.backtest_runs";
+    assert_eq!(place.count(differ), 1, "and nothing else");
+    let path = place.out().join("summary.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("\"fees\": \"", "\"fees\": \"x", 1)).unwrap();
+    let broken = publish("new");
+    assert_eq!(broken.status.code(), Some(74), "{}", talk(&broken));
+    assert!(talk(&broken).contains("summary.json: `lanes.0."), "{}", talk(&broken));
+    assert!(talk(&broken).contains("fees` is not an amount of money"), "{}", talk(&broken));
+    assert_whole(place, 3);
 }
 
 /// Rows that arrive altered, twice or not at all are found by the counts and sums, and the run stays out of sight.
