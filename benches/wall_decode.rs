@@ -98,7 +98,7 @@ fn main() {
             case.round(&bench);
         }
         bytes.extend(server.as_ref().map(|server| received(server.url(), rows, "", |_| ())));
-        from_memory.extend(server.as_ref().map(|server| bench.from_memory(server.url())));
+        from_memory.extend(server.as_ref().map(|server| bench.decode_in_memory(server.url())));
     }
     println!("{rows} rows, {rounds} rounds; M rows/s, ns a row, MB\n");
     println!(
@@ -298,7 +298,7 @@ impl Bench {
     }
 
     /// The time to decode an answer that lies in memory.
-    fn from_memory(&self, url: &str) -> Duration {
+    fn decode_in_memory(&self, url: &str) -> Duration {
         let rows = self.rows.min(MEMORY_ROWS);
         let mut pieces = Vec::new();
         let limit = format!(" LIMIT {rows}");

@@ -182,7 +182,10 @@ impl Stage<'_> {
         let mut schema = None;
         for (block, batch) in reader.enumerate() {
             let batch = batch.map_err(|e| OutputError::arrow(path, e))?;
-            let batch = of_lane(&batch, lane);
+            let batch = of_lane(&batch, lane).ok_or_else(|| StoreError::Results {
+                path: path.into(),
+                message: "has no column `lane` of texts".into(),
+            })?;
             let batch = staged(&batch, self.run_id, self.attempt)
                 .map_err(|e| OutputError::arrow(path, e))?;
             schema = Some(batch.schema());
@@ -241,11 +244,10 @@ fn compare(db: &Db, table: &'static str, want: Sum, found: &[Counted]) -> Result
 }
 
 /// The rows of one lane, which lie together.
-fn of_lane(batch: &RecordBatch, lane: &str) -> RecordBatch {
-    let Some(column) = batch.column_by_name("lane") else { return batch.clone() };
-    let lanes = column.as_string::<i32>();
+fn of_lane(batch: &RecordBatch, lane: &str) -> Option<RecordBatch> {
+    let lanes = batch.column_by_name("lane")?.as_string_opt::<i32>()?;
     let is_its = |row: &usize| lanes.value(*row) == lane;
     let first = (0..batch.num_rows()).find(is_its).unwrap_or(batch.num_rows());
     let rows = (first..batch.num_rows()).take_while(is_its).count();
-    batch.slice(first.min(batch.num_rows()), rows)
+    Some(batch.slice(first, rows))
 }

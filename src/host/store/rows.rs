@@ -4,6 +4,7 @@
 //! `x_scaled`, `lane` is left out. The sum is that of the 64-bit xxHash of each row's columns as text, tabs between them, wrapping: it
 //! does not depend on the order of rows, and a row that is missing, twice or altered changes it.
 
+use super::db::is_plain;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, TimestampNanosecondArray};
@@ -19,7 +20,7 @@ pub const OWNER: [&str; 2] = ["run_id", "attempt"];
 /// A block of result rows under a run and an attempt.
 ///
 /// # Errors
-/// The rows do not make a block; they always do.
+/// A column's name is not a plain word, which no result's is.
 pub fn staged(batch: &RecordBatch, run: Uuid, attempt: Uuid) -> Result<RecordBatch, ArrowError> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
@@ -31,7 +32,13 @@ pub fn staged(batch: &RecordBatch, run: Uuid, attempt: Uuid) -> Result<RecordBat
         if field.name() == "lane" {
             continue;
         }
-        let (name, column) = renamed(field.name(), column);
+        if !is_plain(field.name()) {
+            return Err(ArrowError::SchemaError(format!(
+                "`{}` is no column of results",
+                field.name()
+            )));
+        }
+        let (name, column) = renamed(field.name(), column)?;
         fields.push(Field::new(name, column.data_type().clone(), field.is_nullable()));
         columns.push(column);
     }
@@ -52,16 +59,18 @@ pub fn ids(id: Uuid, rows: usize) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(array))
 }
 
-fn renamed(name: &str, column: &ArrayRef) -> (String, ArrayRef) {
+fn renamed(name: &str, column: &ArrayRef) -> Result<(String, ArrayRef), ArrowError> {
     if let Some(stem) = name.strip_suffix("_ns").filter(|stem| stem.starts_with("ts")) {
-        let stamps: TimestampNanosecondArray =
-            column.as_primitive::<Int64Type>().reinterpret_cast();
-        return (stem.to_owned(), Arc::new(stamps.with_timezone("UTC")));
+        let stamps = column.as_primitive_opt::<Int64Type>();
+        let stamps =
+            stamps.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` holds no stamps")))?;
+        let stamps: TimestampNanosecondArray = stamps.reinterpret_cast();
+        return Ok((stem.to_owned(), Arc::new(stamps.with_timezone("UTC"))));
     }
-    match name.strip_suffix("_e6") {
+    Ok(match name.strip_suffix("_e6") {
         Some(stem) => (format!("{stem}_scaled"), column.clone()),
         None => (name.to_owned(), column.clone()),
-    }
+    })
 }
 
 /// How many rows, and their sum.
@@ -139,4 +148,51 @@ pub fn sum_sql(schema: &Schema) -> String {
     };
     let texts: Vec<String> = schema.fields().iter().skip(OWNER.len()).map(text).collect();
     format!("sum(xxHash64(concatWithSeparator('\\t', {})))", texts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{BooleanArray, Date32Array, Int64Array, StringArray, UInt32Array};
+
+    fn rows(name: &str) -> RecordBatch {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("lane", Arc::new(StringArray::from(vec!["a", "a"]))),
+            ("ts_end_ns", Arc::new(Int64Array::from(vec![Some(1), None]))),
+            (name, Arc::new(Int64Array::from(vec![-5, 7]))),
+            ("is_open", Arc::new(BooleanArray::from(vec![true, false]))),
+            ("day", Arc::new(Date32Array::from(vec![2, 3]))),
+            ("qty", Arc::new(UInt32Array::from(vec![Some(8), None]))),
+        ];
+        let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    }
+
+    #[test]
+    fn a_block_has_the_server_s_names() {
+        let block = staged(&rows("fee_e6"), Uuid::from_u128(1), Uuid::from_u128(2)).unwrap();
+        let names: Vec<&str> =
+            block.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, ["run_id", "attempt", "ts_end", "fee_scaled", "is_open", "day", "qty"]);
+        for name in ["x) SELECT 1 --", "a b", "`x`", "", "1x"] {
+            let error = staged(&rows(name), Uuid::nil(), Uuid::nil()).unwrap_err().to_string();
+            assert!(error.contains("is no column of results"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_sum_tells_rows_apart_and_not_their_order() {
+        let block = staged(&rows("fee_e6"), Uuid::from_u128(1), Uuid::from_u128(2)).unwrap();
+        let sum = |blocks: &[&RecordBatch]| {
+            let mut sum = Sum::default();
+            blocks.iter().for_each(|block| sum.add(block).unwrap());
+            sum
+        };
+        let hash = |text: &str| XxHash64::oneshot(0, text.as_bytes());
+        let by_hand = hash("1\t-5\t1\t2\t8").wrapping_add(hash("\\N\t7\t0\t3\t\\N"));
+        assert_eq!(sum(&[&block]), Sum { rows: 2, hash: by_hand });
+        let (first, second) = (block.slice(0, 1), block.slice(1, 1));
+        assert_eq!(sum(&[&second, &first]), sum(&[&block]));
+        assert_ne!(sum(&[&first, &first]), sum(&[&block]));
+    }
 }
