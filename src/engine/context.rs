@@ -6,6 +6,8 @@
 use super::lane::LaneState;
 use crate::account::Position;
 use crate::exchange::Market;
+use crate::gateway::Sent;
+use crate::recorder::SentRow;
 use crate::strategy::Param;
 use crate::wire::{Depth, Event, Instrument, OrderReq, Status};
 use alloc::string::String;
@@ -57,7 +59,26 @@ impl<'a> Context<'a> {
         self.state.counts.orders += 1;
         self.state.note_sent(16, &sent);
         self.wake_by(self.state.gateway.due_ns());
+        if self.state.recorder.keeps_sent() {
+            self.keep_sent(&sent);
+        }
         Ok(self.state.gateway.row(sent.slot).order_id)
+    }
+
+    /// Writes down what the strategy had seen when it sent an order.
+    fn keep_sent(&mut self, sent: &Sent) {
+        let row = self.state.gateway.row(sent.slot);
+        let row = SentRow {
+            order_id: row.order_id,
+            ts_submit_ns: row.ts_submit_ns,
+            ts_arrive_ns: sent.ts_arrive_ns,
+            rows_seen: self.state.seen.row,
+            instrument: row.instrument,
+        };
+        self.state.recorder.sent(row);
+        if self.state.recorder.wants_drain() {
+            self.wake_by(i64::MIN);
+        }
     }
 
     /// Asks for another price and total quantity (filled lots included) of a live order.

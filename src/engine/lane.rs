@@ -8,7 +8,7 @@ use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
-use crate::exchange::{Exchange, ExchangeConfig, Market, Outbox, Trace};
+use crate::exchange::{Exchange, ExchangeConfig, Market, Message, Outbox, Trace};
 use crate::feed::{Cursor, Window, class, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Fifo, Legs, name_key};
@@ -129,6 +129,15 @@ pub struct LaneSummary {
     pub ts_first_ns: i64,
     /// See `ts_first_ns`.
     pub ts_last_ns: i64,
+}
+
+/// How far back the rows that a lane has still to write down may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// No fill will have traded, no order been sent, before this, ns.
+    pub ts_ns: i64,
+    /// No order will have been sent on sight of fewer rows than this.
+    pub row: u64,
 }
 
 /// How far a lane is.
@@ -363,6 +372,20 @@ impl LaneState {
         self.gateway.due_ns().min(self.out.line.due_ns()).min(self.timers.due_ns())
     }
 
+    /// Behind what the lane will still write down, as far as it is not in its recorder.
+    pub fn settled(&self) -> Settled {
+        if self.phase == Phase::Ended {
+            return Settled { ts_ns: i64::MAX, row: u64::MAX };
+        }
+        // Answers do not overtake each other: the first one under way is the oldest.
+        let ts_ns = match self.out.line.first().map(|response| &response.message) {
+            Some(Message::Fill(fill)) => fill.ts_exch_ns.min(self.now_ns),
+            Some(Message::Report(report)) => report.ts_exch_ns.min(self.now_ns),
+            None => self.now_ns,
+        };
+        Settled { ts_ns, row: self.seen.row }
+    }
+
     /// When equity is to be sampled: at the first row or message, `next_ns` if no row comes before, from the next grid
     /// point on, on whichever side of the feed leg.
     pub fn sample_due_ns(&mut self, window: &Window, next_ns: i64) -> i64 {
@@ -387,7 +410,7 @@ impl LaneState {
 
     /// Takes a request into the digest; `kind` as in [`DigestRecord::sent`].
     pub fn note_sent(&mut self, kind: u8, sent: &Sent) {
-        let Sent { slot, price, qty } = sent;
+        let Sent { slot, price, qty, .. } = sent;
         let row = self.gateway.row(*slot);
         if self.out.trace.is_of(row.order_id) {
             self.out.trace.note_message(self.now_ns, sent_as(kind), *price, *qty);

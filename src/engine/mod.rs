@@ -17,7 +17,7 @@ mod step;
 mod tape;
 
 pub use context::Context;
-pub use lane::{Capacity, Lane, LaneConfig, LaneSummary, StrategySlot};
+pub use lane::{Capacity, Lane, LaneConfig, LaneSummary, Settled, StrategySlot};
 pub use replay::{Need, Replay};
 pub use tape::Tape;
 

@@ -3,7 +3,7 @@
 //! Invariants: a lane runs only instants before the newest known row, less as far as its exchange may look ahead, so no
 //! chunk edge shows; rows are dropped only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
 
-use super::lane::{Lane, LaneConfig, LaneSummary, Phase, StrategySlot, check_money};
+use super::lane::{Lane, LaneConfig, LaneSummary, Phase, Settled, StrategySlot, check_money};
 use super::step::{self, Pause};
 use super::tape::Tape;
 use crate::exchange::{Market, Trace};
@@ -13,7 +13,7 @@ use crate::strategy::Strategy;
 use crate::wire::limits::{
     FEES_MAX, INSTRUMENTS_MAX, ORDERS_LIVE_MAX, STRATEGIES_MAX, TICK_STEPS_MAX,
 };
-use crate::wire::{Fault, Instrument, LEVELS_MAX, Status};
+use crate::wire::{Event, Fault, Instrument, LEVELS_MAX, Status};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -149,10 +149,20 @@ impl<S: Strategy> Replay<S> {
     /// # Errors
     /// Whatever a lane met, named by lane and time. The replay must not be used after it.
     pub fn run(&mut self) -> Result<Need, Fault> {
+        self.run_watched(|_, _| {})
+    }
+
+    /// As [`Replay::run`]; shows `watch` every row of the streams as it enters the window, before any lane gets to it: the number
+    /// of the first, and the rows.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn run_watched(&mut self, mut watch: impl FnMut(u64, &[Event])) -> Result<Need, Fault> {
         loop {
             let row_end_before = self.window().row_end();
             if let Source::Streams(feed) = &mut self.source {
                 feed.pump();
+                watch(row_end_before, feed.window().events_from(row_end_before));
             }
             self.is_fed = self.source.feed().is_done();
             if let Some(lane) = self.run_lanes()? {
@@ -273,6 +283,25 @@ impl<S: Strategy> Replay<S> {
         }
         state.out.trace = Trace::of(order_id);
         Ok(())
+    }
+
+    /// Keeps the orders of every lane as they are sent, for [`Sink::sent`]. Before the first `run`: it allocates.
+    pub fn keep_sent(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.state.recorder.keep_sent());
+    }
+
+    /// Whether the recorder of a lane holds rows that marks belong to: an order sent, or a fill.
+    pub fn holds_marked(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.state.recorder.holds_marked())
+    }
+
+    /// How far back the rows that any lane has still to write down may reach, those in the recorders left out.
+    pub fn settled(&self) -> Settled {
+        let end = Settled { ts_ns: i64::MAX, row: u64::MAX };
+        self.lanes
+            .iter()
+            .map(|lane| lane.state.settled())
+            .fold(end, |a, b| Settled { ts_ns: a.ts_ns.min(b.ts_ns), row: a.row.min(b.row) })
     }
 
     /// Lanes of the run.

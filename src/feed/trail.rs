@@ -76,7 +76,7 @@ impl Head {
             kind::BOOK if event.is_book_valid() => {
                 self.book = Some(row);
                 self.books = self.books.wrapping_add(1);
-                if event.flags & (flags::NO_BID | flags::NO_ASK) == 0 {
+                if event.is_mark() {
                     self.mark = Some(row);
                 }
             }

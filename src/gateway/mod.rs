@@ -40,6 +40,7 @@ const FREE: ClientOrder = ClientOrder {
         price: 0,
         qty: 0,
         filled_qty: 0,
+        amends: 0,
         instrument: 0,
         strategy: 0,
         side: Side::Buy,
@@ -65,6 +66,8 @@ pub struct Gateway {
     free: Vec<u32>,
     index: OrderIndex,
     requests: Fifo<Request>,
+    /// When the last request sent arrives at the exchange.
+    ts_arrive_last_ns: i64,
     order_id_last: u64,
     requests_throttled: u64,
     is_closed: bool,
@@ -79,6 +82,8 @@ pub struct Sent {
     pub price: i64,
     /// Quantity asked for.
     pub qty: u32,
+    /// When it will have arrived at the exchange, ns; `UNDEF_TIME` where nothing arrives any more.
+    pub ts_arrive_ns: i64,
 }
 
 impl Gateway {
@@ -94,6 +99,7 @@ impl Gateway {
             free: (0..orders_max as u32).rev().collect(),
             index: OrderIndex::new(orders_max),
             requests: Fifo::new(in_flight_max),
+            ts_arrive_last_ns: i64::MIN,
             order_id_last: 0,
             requests_throttled: 0,
             is_closed: false,
@@ -154,8 +160,8 @@ impl Gateway {
             ..FREE.row
         };
         self.index.insert(order_id, slot);
-        self.send(now_ns, slot, Ask::Submit(terms))?;
-        Ok(Sent { slot, price: req.price, qty: req.qty })
+        let ts_arrive_ns = self.send(now_ns, slot, Ask::Submit(terms))?;
+        Ok(Sent { slot, price: req.price, qty: req.qty, ts_arrive_ns })
     }
 
     /// An order as its strategy knows it.
@@ -177,16 +183,16 @@ impl Gateway {
         if qty == 0 || price == UNDEF_PRICE || price == i64::MIN {
             return Err(Status::InvalidArgument);
         }
-        self.send(now_ns, slot, Ask::Amend { price, qty })?;
-        Ok(Sent { slot, price, qty })
+        let ts_arrive_ns = self.send(now_ns, slot, Ask::Amend { price, qty })?;
+        Ok(Sent { slot, price, qty, ts_arrive_ns })
     }
 
     /// Asks to take an order of this strategy out.
     pub fn cancel(&mut self, now_ns: i64, strategy: u32, order_id: u64) -> Result<Sent, Status> {
         let slot = self.find(strategy, order_id)?;
-        self.send(now_ns, slot, Ask::Cancel)?;
+        let ts_arrive_ns = self.send(now_ns, slot, Ask::Cancel)?;
         let row = self.row(slot);
-        Ok(Sent { slot, price: row.price, qty: row.qty - row.filled_qty })
+        Ok(Sent { slot, price: row.price, qty: row.qty - row.filled_qty, ts_arrive_ns })
     }
 
     /// Takes a report in. Says whether this was the order's end; not about an order whose end the client knows already.
@@ -203,6 +209,7 @@ impl Gateway {
             }
             k if k == ReportKind::Amended as u8 => {
                 (row.price, row.qty) = (report.price, report.qty);
+                row.amends += 1;
                 None
             }
             k if k == ReportKind::Rejected as u8 => {
@@ -259,9 +266,10 @@ impl Gateway {
         if self.row(slot).strategy == strategy { Ok(slot) } else { Err(Status::NotFound) }
     }
 
-    fn send(&mut self, now_ns: i64, slot: u32, ask: Ask) -> Result<(), Status> {
+    /// Puts a request on its way; says when it arrives.
+    fn send(&mut self, now_ns: i64, slot: u32, ask: Ask) -> Result<i64, Status> {
         if self.is_closed {
-            return Ok(());
+            return Ok(UNDEF_TIME);
         }
         if self.requests.room() == 0 {
             return Err(Status::Full);
@@ -288,7 +296,10 @@ impl Gateway {
             side: row.side,
         };
         let request = Request { order_id: row.order_id, slot, origin, is_throttled, ask };
-        self.requests.push(arrival_ns, request).map_err(|_| Status::Full)
+        self.requests.push(arrival_ns, request).map_err(|_| Status::Full)?;
+        // It does not overtake the one before it.
+        self.ts_arrive_last_ns = self.ts_arrive_last_ns.max(arrival_ns);
+        Ok(self.ts_arrive_last_ns)
     }
 }
 

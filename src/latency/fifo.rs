@@ -49,6 +49,11 @@ impl<T: Copy> Fifo<T> {
         (self.first, self.len) = (0, 0);
     }
 
+    /// The first message.
+    pub fn first(&self) -> Option<&T> {
+        (self.len > 0).then(|| &self.slots[self.first].1)
+    }
+
     /// When the first message may leave; `i64::MAX` when there is none.
     #[inline]
     pub fn due_ns(&self) -> i64 {

@@ -48,6 +48,8 @@ pub struct OrderRow {
     pub qty: u32,
     /// Filled quantity, lots.
     pub filled_qty: u32,
+    /// Amendments that the exchange took and the strategy was told of.
+    pub amends: u32,
     /// Instrument.
     pub instrument: u32,
     /// Strategy within the lane.
@@ -64,6 +66,21 @@ pub struct OrderRow {
     pub end: OrderEnd,
     /// Why.
     pub reason: Reason,
+}
+
+/// One order at the moment it was sent, for whoever keeps the marks of its time; its [`OrderRow`] may come much later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentRow {
+    /// Order.
+    pub order_id: u64,
+    /// When the strategy sent it, ns.
+    pub ts_submit_ns: i64,
+    /// When it will have arrived at the exchange, if rows go on until then, ns; `UNDEF_TIME` where they are over.
+    pub ts_arrive_ns: i64,
+    /// Rows that had been delivered to the lane: what the strategy had seen lies before the row of this number.
+    pub rows_seen: u64,
+    /// Instrument.
+    pub instrument: u32,
 }
 
 /// One fill with what the account made of it.
@@ -118,6 +135,8 @@ pub struct DayRow {
 pub trait Sink {
     /// An order ended, or was open at the end of the run.
     fn order(&mut self, row: &OrderRow);
+    /// An order was sent. Only where [`Recorder::keep_sent`] was asked for.
+    fn sent(&mut self, _row: &SentRow) {}
     /// A fill was delivered.
     fn fill(&mut self, row: &FillRow);
     /// An order that rested left the exchange in every estimate.
@@ -146,6 +165,8 @@ struct LogLine {
 pub struct Recorder {
     rows_max: usize,
     orders: Vec<OrderRow>,
+    /// Orders sent, if they are kept.
+    sents: Option<Vec<SentRow>>,
     fills: Vec<FillRow>,
     queues: Vec<QueueRow>,
     series: Vec<SeriesRow>,
@@ -168,6 +189,7 @@ impl Recorder {
         Recorder {
             rows_max,
             orders: Vec::with_capacity(rows_max),
+            sents: None,
             fills: Vec::with_capacity(rows_max),
             queues: Vec::with_capacity(rows_max),
             series: Vec::with_capacity(rows_max),
@@ -184,6 +206,33 @@ impl Recorder {
     #[inline]
     pub fn wants_drain(&self) -> bool {
         self.wants_drain
+    }
+
+    /// Keeps orders as they are sent, from now on. Allocates.
+    ///
+    /// A slab begins an instant half full at most. Of the orders sent within one, as many as a slab holds may end in it, or the
+    /// slab of orders is full; the rest are alive, and half a slab holds more than those: twice a slab is always enough.
+    pub fn keep_sent(&mut self) {
+        self.sents = Some(Vec::with_capacity(2 * self.rows_max));
+    }
+
+    /// Whether orders are kept as they are sent.
+    #[inline]
+    pub fn keeps_sent(&self) -> bool {
+        self.sents.is_some()
+    }
+
+    /// Writes an order that was sent, if that is kept.
+    pub fn sent(&mut self, row: SentRow) {
+        if let Some(sents) = &mut self.sents {
+            sents.push(row);
+            self.wants_drain |= sents.len() > self.rows_wanted;
+        }
+    }
+
+    /// Whether a row waits here that marks belong to: an order sent, or a fill.
+    pub fn holds_marked(&self) -> bool {
+        !self.fills.is_empty() || self.sents.as_ref().is_some_and(|sents| !sents.is_empty())
     }
 
     /// Writes an order that ended.
@@ -237,6 +286,7 @@ impl Recorder {
 
     /// Hands every row to `sink` and empties the slabs.
     pub fn drain(&mut self, sink: &mut dyn Sink) {
+        self.sents.iter_mut().flat_map(|sents| sents.drain(..)).for_each(|row| sink.sent(&row));
         self.orders.drain(..).for_each(|row| sink.order(&row));
         self.fills.drain(..).for_each(|row| sink.fill(&row));
         self.queues.drain(..).for_each(|row| sink.queue(&row));

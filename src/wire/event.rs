@@ -124,6 +124,13 @@ impl Event {
         self.flags & flags::BOOK_INVALID == 0
     }
 
+    /// Whether the row is a mark: a valid book of two sides, at whose mid positions are valued.
+    #[inline]
+    pub fn is_mark(&self) -> bool {
+        const UNFIT: u16 = flags::BOOK_INVALID | flags::NO_BID | flags::NO_ASK;
+        self.kind == kind::BOOK && self.flags & UNFIT == 0
+    }
+
     /// Whether the row may fill an order by the trade it prints.
     pub fn is_trade_valid(&self) -> bool {
         self.kind == kind::TRADE && self.flags & flags::TRADE_INVALID == 0

@@ -78,6 +78,7 @@ fn life(books: i64) -> Life {
             price: 20_150 * E6,
             qty: 1,
             filled_qty: 1,
+            amends: 0,
             instrument: 0,
             strategy: 0,
             side: Side::Buy,

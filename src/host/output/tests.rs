@@ -171,6 +171,7 @@ fn order(id: u64) -> OrderRow {
         price: 35_000_000_000,
         qty: 1,
         filled_qty: 0,
+        amends: 0,
         instrument: 0,
         strategy: 0,
         side: Side::Sell,
