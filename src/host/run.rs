@@ -10,6 +10,7 @@ use crate::config::lane::{LaneSpec, StrategySpec};
 use crate::config::origin;
 use crate::output::dir::Staging;
 use crate::output::invocation::Invocation;
+use crate::output::marks::Marks;
 use crate::output::result::{DataResult, LaneResult, RunResult};
 use crate::output::table::Speed;
 use crate::output::tables::{LaneTables, Names};
@@ -22,8 +23,8 @@ use crate::source::pending::FeedError;
 use crate::source::{self, RowSource, SourceError};
 use crate::store::{self, Published, StoreError};
 use btcore::engine::{Fault, LaneSummary, Replay, StrategySlot};
-use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
-use btcore::wire::{QueueRow, Status};
+use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink};
+use btcore::wire::{Instrument, QueueRow, Status};
 use btcore_ffi::CStrategy;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -265,11 +266,23 @@ impl Written for LaneSink {
     fn check(&mut self) -> Result<(), OutputError> {
         self.tables.check()
     }
+    fn wants_marks(&self) -> bool {
+        true
+    }
+    fn settle(&mut self, marks: &Marks) {
+        self.tables.settle(marks);
+    }
+    fn oldest_ns(&self) -> i64 {
+        self.tables.oldest_ns()
+    }
 }
 
 impl Sink for LaneSink {
     fn order(&mut self, row: &OrderRow) {
         self.tables.order(row);
+    }
+    fn sent(&mut self, row: &SentRow) {
+        self.tables.sent(row);
     }
     fn fill(&mut self, row: &FillRow) {
         self.tables.fill(row);
@@ -293,16 +306,19 @@ impl Sink for LaneSink {
     }
 }
 
+/// The instruments of a config, by number.
+pub(crate) fn instruments(config: &Config) -> Arc<Vec<Instrument>> {
+    Arc::new(config.instruments.iter().map(|spec| spec.instrument.clone()).collect())
+}
+
 fn open_lanes(config: &Config, dir: &Path) -> Result<Vec<LaneSink>, OutputError> {
-    let symbols: Vec<String> =
-        config.instruments.iter().map(|spec| spec.instrument.symbol.clone()).collect();
-    let symbols = Arc::new(symbols);
+    let instruments = instruments(config);
     let open = |(index, lane): (usize, &LaneSpec)| {
         let strategies: Vec<String> = lane.strategies.iter().map(|s| s.name.clone()).collect();
         let names = Names {
             lane: lane.config.name.clone(),
             strategies: strategies.clone(),
-            symbols: symbols.clone(),
+            instruments: instruments.clone(),
         };
         let tables = LaneTables::open(dir, index, names)?;
         Ok(LaneSink { tables, lane: lane.config.name.clone(), strategies })

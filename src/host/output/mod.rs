@@ -6,6 +6,7 @@
 pub mod dir;
 pub mod file;
 pub mod invocation;
+pub mod marks;
 pub mod metrics;
 pub mod result;
 pub mod summary;
@@ -13,6 +14,7 @@ pub mod table;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod waiting;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,16 @@ pub enum OutputError {
         path: PathBuf,
         /// Cause.
         error: arrow_schema::ArrowError,
+    },
+    /// Money leaves its type.
+    #[error("{what} in {symbol} at {ts_ns} is more than 64 bits of 1e-6")]
+    Money {
+        /// What was computed.
+        what: String,
+        /// Of which instrument.
+        symbol: String,
+        /// When, ns.
+        ts_ns: i64,
     },
 }
 

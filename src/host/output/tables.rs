@@ -7,11 +7,13 @@
 
 use super::OutputError;
 use super::file::{GROUP_ROWS, TableFile};
+use super::marks::{HORIZONS, Marks, MidX2};
+use super::waiting::{MarkedFill, MarkedOrder, Waiting};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
-use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
-use btcore::wire::{Evidence, QueueRow, Side, UNDEF_TIME};
+use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SentRow, SeriesRow, Sink};
+use btcore::wire::{Evidence, Instrument, QueueRow, Side, UNDEF_TIME};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -34,15 +36,26 @@ pub struct Names {
     pub lane: String,
     /// Strategies of the lane.
     pub strategies: Vec<String>,
-    /// Symbols of the run.
-    pub symbols: Arc<Vec<String>>,
+    /// Instruments of the run.
+    pub instruments: Arc<Vec<Instrument>>,
+}
+
+impl Names {
+    fn symbol(&self, instrument: u32) -> &str {
+        self.instruments.get(instrument as usize).map_or("?", |known| known.symbol.as_str())
+    }
+
+    fn multiplier_e6(&self, instrument: u32) -> i64 {
+        self.instruments.get(instrument as usize).map_or(0, |known| known.multiplier_e6)
+    }
 }
 
 /// The rows of one lane, on their way to the files.
 pub struct LaneTables {
     names: Names,
-    orders: Spool<OrderRow>,
-    fills: Spool<FillRow>,
+    waiting: Waiting,
+    orders: Spool<MarkedOrder>,
+    fills: Spool<MarkedFill>,
     series: Spool<SeriesRow>,
     queues: Spool<QueueRow>,
     log: Option<BufWriter<File>>,
@@ -61,6 +74,7 @@ impl LaneTables {
             if index == 0 { dir.join(file) } else { dir.join(format!(".{index}.{file}")) }
         };
         Ok(LaneTables {
+            waiting: Waiting::default(),
             orders: Spool::open(path(FILES[0]), orders_batch, &names)?,
             fills: Spool::open(path(FILES[1]), fills_batch, &names)?,
             series: Spool::open(path(FILES[2]), series_batch, &names)?,
@@ -79,6 +93,21 @@ impl LaneTables {
     /// That failure.
     pub fn check(&mut self) -> Result<(), OutputError> {
         self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Writes what the marks so far are enough for. The lane's rows up to those marks must have come.
+    pub fn settle(&mut self, marks: &Marks) {
+        let LaneTables { names, waiting, orders, fills, .. } = self;
+        let done = waiting.take_orders(marks, |row| orders.push(row, names)).and_then(|()| {
+            let write = |row| fills.push(row, names);
+            waiting.take_fills(marks, &names.instruments, |_| Ok(()), write)
+        });
+        self.note(done);
+    }
+
+    /// When the oldest fill that waits for marks has traded, ns; `i64::MAX` where none does.
+    pub fn oldest_ns(&self) -> i64 {
+        self.waiting.oldest_ns()
     }
 
     /// Trading days so far.
@@ -118,12 +147,13 @@ impl LaneTables {
 
 impl Sink for LaneTables {
     fn order(&mut self, row: &OrderRow) {
-        let done = self.orders.push(*row, &self.names);
-        self.note(done);
+        self.waiting.order(*row);
+    }
+    fn sent(&mut self, row: &SentRow) {
+        self.waiting.sent(*row);
     }
     fn fill(&mut self, row: &FillRow) {
-        let done = self.fills.push(*row, &self.names);
-        self.note(done);
+        self.waiting.fill(*row);
     }
     fn queue(&mut self, row: &QueueRow) {
         let done = self.queues.push(*row, &self.names);
@@ -149,11 +179,13 @@ impl Sink for LaneTables {
 pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
     let mut lanes = lanes.into_iter();
     let Some(mut first) = lanes.next() else { return Ok(()) };
+    debug_assert!(first.waiting.is_empty(), "Invariant: the marks were closed");
     first.orders.flush(&first.names)?;
     first.fills.flush(&first.names)?;
     first.series.flush(&first.names)?;
     first.queues.flush(&first.names)?;
     for lane in lanes {
+        debug_assert!(lane.waiting.is_empty(), "Invariant: the marks were closed");
         first.orders.append(lane.orders, &lane.names)?;
         first.fills.append(lane.fills, &lane.names)?;
         first.series.append(lane.series, &lane.names)?;
@@ -323,6 +355,9 @@ impl<'a, R> Columns<'a, R> {
         let value = |row| Some(read(row)).filter(|ns| *ns != UNDEF_TIME);
         self.put(name, true, |rows| rows.map(value).collect::<Int64Array>());
     }
+    fn mid(&mut self, name: &'static str, read: impl Fn(&R) -> MidX2) {
+        self.put(name, true, |rows| MidX2::column(rows.map(read)));
+    }
     fn u64(&mut self, name: &'static str, read: impl Fn(&R) -> u64) {
         self.put(name, false, |rows| UInt64Array::from_iter_values(rows.map(read)));
     }
@@ -345,55 +380,65 @@ impl<'a, R> Columns<'a, R> {
 
 fn orders_batch(
     names: &Names,
-    rows: &[OrderRow],
+    rows: &[MarkedOrder],
     only: Option<usize>,
 ) -> Result<RecordBatch, OutputError> {
     let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
-    c.text("strategy", |r| name_at(&names.strategies, r.strategy));
-    c.text("symbol", |r| name_at(&names.symbols, r.instrument));
-    c.u64("order_id", |r| r.order_id);
-    c.u64("tag", |r| r.tag);
-    c.i64("ts_submit_ns", |r| r.ts_submit_ns);
-    c.time_or_null("ts_accept_ns", |r| r.ts_accept_ns);
-    c.time_or_null("ts_end_ns", |r| r.ts_end_ns);
-    c.text("side", |r| side_name(r.side as u8));
-    c.text("order_type", |r| order_type_name(r.order_type));
-    c.text("tif", |r| tif_name(r.tif));
-    c.boolean("post_only", |r| r.post_only != 0);
-    c.i64("price_scaled", |r| r.price);
-    c.u32("qty", |r| r.qty);
-    c.u32("filled_qty", |r| r.filled_qty);
-    c.text("end", |r| end_name(r.end));
-    c.text("reason", |r| r.reason.name());
+    c.text("strategy", |r| name_at(&names.strategies, r.row.strategy));
+    c.text("symbol", |r| names.symbol(r.row.instrument));
+    c.u64("order_id", |r| r.row.order_id);
+    c.u64("tag", |r| r.row.tag);
+    c.i64("ts_submit_ns", |r| r.row.ts_submit_ns);
+    c.time_or_null("ts_accept_ns", |r| r.row.ts_accept_ns);
+    c.time_or_null("ts_end_ns", |r| r.row.ts_end_ns);
+    c.text("side", |r| side_name(r.row.side as u8));
+    c.text("order_type", |r| order_type_name(r.row.order_type));
+    c.text("tif", |r| tif_name(r.row.tif));
+    c.boolean("post_only", |r| r.row.post_only != 0);
+    c.i64("price_scaled", |r| r.row.price);
+    c.u32("qty", |r| r.row.qty);
+    c.u32("filled_qty", |r| r.row.filled_qty);
+    c.text("end", |r| end_name(r.row.end));
+    c.text("reason", |r| r.row.reason.name());
+    c.mid("mid_x2_decision", |r| r.decision);
+    c.mid("mid_x2_send", |r| r.send);
+    c.mid("mid_x2_arrival", |r| r.arrival);
+    c.u32("amends", |r| r.row.amends);
     c.batch()
 }
 
 fn fills_batch(
     names: &Names,
-    rows: &[FillRow],
+    rows: &[MarkedFill],
     only: Option<usize>,
 ) -> Result<RecordBatch, OutputError> {
     let mut c = Columns::of(rows, only);
     c.text("lane", |_| names.lane.as_str());
-    c.text("strategy", |r| name_at(&names.strategies, r.fill.strategy));
-    c.text("symbol", |r| name_at(&names.symbols, r.fill.instrument));
-    c.u64("order_id", |r| r.fill.order_id);
-    c.u64("tag", |r| r.fill.tag);
-    c.i64("ts_exch_ns", |r| r.fill.ts_exch_ns);
-    c.i64("ts_local_ns", |r| r.fill.ts_local_ns);
-    c.text("side", |r| side_name(r.fill.side));
-    c.i64("price_scaled", |r| r.fill.price);
-    c.u32("qty", |r| r.fill.qty);
-    c.u32("leaves_qty", |r| r.fill.leaves_qty);
-    c.i64("fee_e6", |r| r.fill.fee);
-    c.text("evidence", |r| evidence_name(r.fill.evidence));
-    c.boolean("inferred", |r| r.fill.inferred != 0);
-    c.u32_or_null("ahead_pessimistic_qty", |r| r.ahead_qty[0]);
-    c.u32_or_null("ahead_model_qty", |r| r.ahead_qty[1]);
-    c.u32_or_null("ahead_optimistic_qty", |r| r.ahead_qty[2]);
-    c.i64("position_qty", |r| r.position_qty);
-    c.i64("pnl_realised_e6", |r| r.pnl_realised);
+    c.text("strategy", |r| name_at(&names.strategies, r.row.fill.strategy));
+    c.text("symbol", |r| names.symbol(r.row.fill.instrument));
+    c.u64("order_id", |r| r.row.fill.order_id);
+    c.u64("tag", |r| r.row.fill.tag);
+    c.i64("ts_exch_ns", |r| r.row.fill.ts_exch_ns);
+    c.i64("ts_local_ns", |r| r.row.fill.ts_local_ns);
+    c.text("side", |r| side_name(r.row.fill.side));
+    c.i64("price_scaled", |r| r.row.fill.price);
+    c.u32("qty", |r| r.row.fill.qty);
+    c.u32("leaves_qty", |r| r.row.fill.leaves_qty);
+    c.i64("fee_e6", |r| r.row.fill.fee);
+    c.text("evidence", |r| evidence_name(r.row.fill.evidence));
+    c.boolean("inferred", |r| r.row.fill.inferred != 0);
+    c.u32_or_null("ahead_pessimistic_qty", |r| r.row.ahead_qty[0]);
+    c.u32_or_null("ahead_model_qty", |r| r.row.ahead_qty[1]);
+    c.u32_or_null("ahead_optimistic_qty", |r| r.row.ahead_qty[2]);
+    c.i64("position_qty", |r| r.row.position_qty);
+    c.i64("pnl_realised_e6", |r| r.row.pnl_realised);
+    c.mid("mid_x2", |r| r.mid);
+    for (index, (name, _)) in HORIZONS.into_iter().enumerate() {
+        c.mid(name, |r| r.later[index]);
+    }
+    c.i64("multiplier_e6", |r| names.multiplier_e6(r.row.fill.instrument));
+    c.put("spread_e6", true, |rows| rows.map(|r| r.spread).collect::<Int64Array>());
     c.batch()
 }
 

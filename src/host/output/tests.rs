@@ -1,6 +1,7 @@
 //! Holds the outputs to their words: golden table, stable summary, files that read back, drains that do not
 //! show.
 
+use super::marks::Marks;
 use super::result::{DataResult, LaneResult, RunResult};
 use super::table::{Speed, grouped, render};
 use super::tables::{self, FILES, LaneTables, Names};
@@ -9,13 +10,12 @@ use crate::config::{Config, LoadOptions, parse};
 use arrow_array::{Array, Int64Array, RecordBatch, StringArray};
 use btcore::engine::LaneSummary;
 use btcore::feed::FeedStats;
-use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SeriesRow, Sink};
+use btcore::recorder::{DayRow, FillRow, OrderEnd, OrderRow, SentRow, SeriesRow, Sink};
 use btcore::wire::{Fill, QueueRow, Reason, Side, UNDEF_TIME};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use uuid::Uuid;
 
 fn config() -> Config {
@@ -183,6 +183,10 @@ fn order(id: u64) -> OrderRow {
     }
 }
 
+fn sent(id: u64) -> SentRow {
+    SentRow { order_id: id, ts_submit_ns: 5, ts_arrive_ns: 6, rows_seen: 0, instrument: 0 }
+}
+
 fn fill(id: u64) -> FillRow {
     let fill = Fill {
         ts_exch_ns: 7,
@@ -231,19 +235,21 @@ fn queue(id: u64) -> QueueRow {
 fn write(turn: u64) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("bt-host-tables-{}", Uuid::now_v7()));
     fs::create_dir_all(&dir).unwrap();
-    let symbols = Arc::new(vec!["TXFD6".to_owned()]);
+    let instruments = crate::run::instruments(&config());
+    let mut marks = Marks::new(1);
     let mut lanes: Vec<LaneTables> = ["a", "b"]
         .into_iter()
         .enumerate()
         .map(|(index, lane)| {
             let strategies = vec![format!("maker-{lane}")];
-            let names = Names { lane: lane.into(), strategies, symbols: symbols.clone() };
+            let names = Names { lane: lane.into(), strategies, instruments: instruments.clone() };
             LaneTables::open(&dir, index, names).unwrap()
         })
         .collect();
     for start in (0..20_000).step_by(turn as usize) {
         for lane in &mut lanes {
             for id in start..(start + turn).min(20_000) {
+                lane.sent(&sent(id));
                 lane.order(&order(id));
                 if id % 100 == 0 {
                     lane.fill(&fill(id));
@@ -254,9 +260,12 @@ fn write(turn: u64) -> PathBuf {
                     lane.log(1_000, 0, 2, "hello");
                 }
             }
+            lane.settle(&marks);
             lane.check().unwrap();
         }
     }
+    marks.close();
+    lanes.iter_mut().for_each(|lane| lane.settle(&marks));
     tables::finish(lanes).unwrap();
     dir
 }

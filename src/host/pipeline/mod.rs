@@ -57,6 +57,8 @@ pub(crate) struct Layout {
     pub chunk_rows: usize,
     /// Rows of each kind that a lane is drained of at a time, at most.
     pub records: usize,
+    /// Changes of marks that are told at a time; the rows of an instant, and those that come at once, make it more.
+    pub marks: usize,
 }
 
 impl Layout {
@@ -69,6 +71,7 @@ impl Layout {
             ahead: CHUNKS - 1,
             chunk_rows: config.data.chunk_rows,
             records: records.max().unwrap_or(0),
+            marks: 4_096,
         }
     }
 }
@@ -103,7 +106,12 @@ pub(crate) fn drive<S: Strategy, W: Written + Send>(
     let lane_count = lanes.len();
     thread::scope(|scope| {
         let began = Instant::now();
-        let (records, inlet) = writer::join(layout.records);
+        let is_marked = lanes.iter().any(Written::wants_marks);
+        if is_marked {
+            replay.keep_sent();
+        }
+        let marked = is_marked.then(|| (replay.instruments().len(), layout.marks));
+        let (records, inlet) = writer::join(layout.records, marked);
         let mut readers = Vec::with_capacity(supplies.len());
         for supplies in supplies {
             readers.push(start_reader(scope, supplies, &lines, &places)?);
@@ -211,8 +219,11 @@ impl Turn<'_> {
             if let Some(number) = signal::caught() {
                 return Err(RunError::Signal(number));
             }
-            let need = catch_unwind(AssertUnwindSafe(|| replay.run()));
-            match need.map_err(|payload| RunError::Panic(panic_text(payload.as_ref())))?? {
+            let watched = || replay.run_watched(|row, events| records.look(row, events));
+            let need = catch_unwind(AssertUnwindSafe(watched))
+                .map_err(|payload| RunError::Panic(panic_text(payload.as_ref())))??;
+            records.tell(replay)?;
+            match need {
                 Need::Nothing => return Ok(()),
                 Need::Drain(lane) => records.drain(replay, lane)?,
                 Need::Rows(stream) => {

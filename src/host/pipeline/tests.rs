@@ -1,6 +1,7 @@
 //! The threads against the loop without any: equal results whatever the chunks, the rings and the speeds, and an
 //! end to every thread whoever fails.
 
+mod marks;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 
@@ -230,7 +231,7 @@ fn quiet() -> Progress {
 }
 
 fn layout(ahead: usize) -> Layout {
-    Layout { pin: Pin::Off, ahead, chunk_rows: 1_000, records: 128 }
+    Layout { pin: Pin::Off, ahead, chunk_rows: 1_000, records: 128, marks: 64 }
 }
 
 /// Everything that a run can be told by.

@@ -7,14 +7,15 @@
 
 use super::{Gone, LOOK_UP, WakeOnDrop};
 use crate::output::OutputError;
+use crate::output::marks::{Change, Changes, Marks};
 use crate::run::RunError;
 use crate::signal;
 use arrayvec::ArrayVec;
-use btcore::engine::Replay;
-use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
+use btcore::engine::{Replay, Settled};
+use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink};
 use btcore::strategy::Strategy;
 use btcore::wire::limits::DRAIN_ROWS;
-use btcore::wire::{QueueRow, TraceRow};
+use btcore::wire::{Event, QueueRow, TraceRow};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,11 +30,27 @@ const BATCHES: usize = 8;
 pub(crate) trait Written: Sink {
     /// The first failure of a write since the last call.
     fn check(&mut self) -> Result<(), OutputError>;
+    /// Whether it wants to know the marks, and orders as they are sent.
+    fn wants_marks(&self) -> bool {
+        false
+    }
+    /// Writes what the marks so far are enough for, when its rows up to those marks have come.
+    fn settle(&mut self, _marks: &Marks) {}
+    /// From when on it needs the marks for what it has and could not write yet, ns; `i64::MAX` for nothing.
+    fn oldest_ns(&self) -> i64 {
+        i64::MAX
+    }
 }
 
-/// One drain of one lane.
+/// One drain of one lane, behind the marks that were told until then.
 struct Batch {
-    lane: usize,
+    marks: Vec<Change>,
+    newest_ns: i64,
+    /// Where every lane has been drained and no older row is to come.
+    settled: Option<Settled>,
+    /// `None` for marks alone.
+    lane: Option<usize>,
+    sents: Vec<SentRow>,
     orders: Vec<OrderRow>,
     fills: Vec<FillRow>,
     queues: Vec<QueueRow>,
@@ -55,6 +72,9 @@ struct LogLine {
 impl Sink for Batch {
     fn order(&mut self, row: &OrderRow) {
         self.orders.push(*row);
+    }
+    fn sent(&mut self, row: &SentRow) {
+        self.sents.push(*row);
     }
     fn fill(&mut self, row: &FillRow) {
         self.fills.push(*row);
@@ -81,9 +101,13 @@ impl Sink for Batch {
 const LINE_BYTES: usize = 64;
 
 impl Batch {
-    fn of(records: usize) -> Self {
+    fn of(records: usize, marks: usize) -> Self {
         Batch {
-            lane: 0,
+            marks: Vec::with_capacity(marks),
+            newest_ns: i64::MIN,
+            settled: None,
+            lane: None,
+            sents: Vec::with_capacity(if marks > 0 { records } else { 0 }),
             orders: Vec::with_capacity(records),
             fills: Vec::with_capacity(records),
             queues: Vec::with_capacity(records),
@@ -98,6 +122,7 @@ impl Batch {
 
     /// Gives everything to a lane, in the recorder's own order, and keeps the memory.
     fn pour(&mut self, lane: &mut impl Sink) {
+        self.sents.drain(..).for_each(|row| lane.sent(&row));
         self.orders.drain(..).for_each(|row| lane.order(&row));
         self.fills.drain(..).for_each(|row| lane.fill(&row));
         self.queues.drain(..).for_each(|row| lane.queue(&row));
@@ -122,6 +147,9 @@ pub(super) struct Recorders {
     idle: ArrayVec<Batch, BATCHES>,
     has_failed: Arc<AtomicBool>,
     writer: Option<Thread>,
+    /// Marks to tell, if a lane wants them, and how many at a time.
+    changes: Option<Changes>,
+    changes_told: usize,
     waited: Duration,
 }
 
@@ -130,26 +158,31 @@ pub(super) struct Inlet {
     full: Consumer<Batch>,
     spent: Producer<Batch>,
     has_failed: Arc<AtomicBool>,
+    marks: Option<Marks>,
 }
 
-/// Makes the two sides.
+/// Makes the two sides; with the marks of so many instruments, told so many changes at a time, where a lane wants them.
 ///
 /// A batch has room from the start for what a lane is drained of, `records` rows of each kind at most: grown by and by, it
 /// would leave its smaller selves behind in the heap. Only an instant of very many rows makes it grow.
-pub(super) fn join(records: usize) -> (Recorders, Inlet) {
+pub(super) fn join(records: usize, marked: Option<(usize, usize)>) -> (Recorders, Inlet) {
     let room = records.min(2 * DRAIN_ROWS);
+    let told = marked.map_or(0, |(_, told)| told);
     let (full_in, full_out) = RingBuffer::new(BATCHES);
     let (spent_in, spent_out) = RingBuffer::new(BATCHES);
     let has_failed = Arc::new(AtomicBool::new(false));
     let recorders = Recorders {
         full: Some(full_in),
         spent: spent_out,
-        idle: (0..BATCHES).map(|_| Batch::of(room)).collect(),
+        idle: (0..BATCHES).map(|_| Batch::of(room, 2 * told)).collect(),
         has_failed: has_failed.clone(),
         writer: None,
+        changes: marked.map(|(instruments, _)| Changes::new(instruments, 2 * told)),
+        changes_told: told,
         waited: Duration::ZERO,
     };
-    (recorders, Inlet { full: full_out, spent: spent_in, has_failed })
+    let marks = marked.map(|(instruments, _)| Marks::new(instruments));
+    (recorders, Inlet { full: full_out, spent: spent_in, has_failed, marks })
 }
 
 impl Recorders {
@@ -165,8 +198,14 @@ impl Recorders {
         replay: &mut Replay<S>,
         lane: usize,
     ) -> Result<(), RunError> {
-        let batch = self.batch(true)?;
-        self.send(replay, lane, batch);
+        let mut batch = self.batch(true)?;
+        replay.drain(lane, &mut batch);
+        batch.lane = Some(lane);
+        self.send(batch);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), RunError> {
         if self.has_failed.load(Ordering::Acquire) {
             // Stops the replay; the writer tells why when it is joined.
             return Err(Gone::Thread.into());
@@ -176,9 +215,34 @@ impl Recorders {
 
     /// Drains a lane of a replay that is over. A writer that is gone is told of when it is joined.
     pub fn finish<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize) {
-        if let Ok(batch) = self.batch(false) {
-            self.send(replay, lane, batch);
+        if let Ok(mut batch) = self.batch(false) {
+            replay.drain(lane, &mut batch);
+            batch.lane = Some(lane);
+            self.send(batch);
         }
+    }
+
+    /// Looks at rows that come into the window, the first of which has number `row`.
+    pub fn look(&mut self, row: u64, events: &[Event]) {
+        if let Some(changes) = &mut self.changes {
+            changes.look(row, events);
+        }
+    }
+
+    /// Tells the marks, where there are many, so that older ones can be forgotten; every lane's rows that belong to them first.
+    pub fn tell<S: Strategy>(&mut self, replay: &mut Replay<S>) -> Result<(), RunError> {
+        if self.changes.as_ref().is_none_or(|changes| changes.changes.len() < self.changes_told) {
+            return Ok(());
+        }
+        for lane in 0..replay.lane_count() {
+            if replay.holds_marked(lane) {
+                self.drain(replay, lane)?;
+            }
+        }
+        let mut batch = self.batch(true)?;
+        batch.settled = Some(replay.settled());
+        self.send(batch);
+        self.check()
     }
 
     /// Time spent waiting for the writer.
@@ -186,9 +250,11 @@ impl Recorders {
         self.waited
     }
 
-    fn send<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize, mut batch: Batch) {
-        batch.lane = lane;
-        replay.drain(lane, &mut batch);
+    fn send(&mut self, mut batch: Batch) {
+        if let Some(changes) = &mut self.changes {
+            std::mem::swap(&mut batch.marks, &mut changes.changes);
+            batch.newest_ns = changes.newest_ns;
+        }
         if let Some(full) = &mut self.full {
             // Never full: there is a place for every batch.
             let _ = full.push(batch);
@@ -243,29 +309,61 @@ pub(super) fn run<W: Written>(
 ) -> (Result<(), OutputError>, Duration) {
     // The rings go before the wake-up: whoever is woken finds them gone.
     let wake = WakeOnDrop(replay);
-    let Inlet { mut full, mut spent, has_failed } = inlet;
+    let Inlet { mut full, mut spent, has_failed, mut marks } = inlet;
     let (mut first, mut busy) = (Ok(()), Duration::ZERO);
+    let mut note = |done: Result<(), OutputError>| {
+        if first.is_ok() && done.is_err() {
+            first = done;
+            has_failed.store(true, Ordering::Release);
+        }
+    };
     loop {
         // Asked before the ring is looked into: what was put there before the replay went is still to be written.
         let is_gone = full.is_abandoned();
         let Ok(mut batch) = full.pop() else {
             if is_gone {
-                return (first, busy);
+                break;
             }
             thread::park_timeout(LOOK_UP);
             continue;
         };
         let since = Instant::now();
-        let lane = &mut lanes[batch.lane];
-        batch.pour(lane);
-        let done = lane.check();
-        busy += since.elapsed();
-        if first.is_ok() && done.is_err() {
-            first = done;
-            has_failed.store(true, Ordering::Release);
+        if let Some(marks) = &mut marks {
+            marks.take(&mut batch.marks, batch.newest_ns);
         }
+        if let Some(lane) = batch.lane.take().map(|lane| &mut lanes[lane]) {
+            batch.pour(lane);
+            if let Some(marks) = &marks {
+                lane.settle(marks);
+            }
+            note(lane.check());
+        }
+        if let (Some(marks), Some(settled)) = (&mut marks, batch.settled.take()) {
+            marks.settle(settled);
+            settle(lanes, marks, &mut note);
+            marks.trim(lanes.iter().map(Written::oldest_ns).min().unwrap_or(i64::MAX));
+        }
+        busy += since.elapsed();
         // Never full: there is a place for every batch.
         let _ = spent.push(batch);
         wake.0.unpark();
+    }
+    let since = Instant::now();
+    if let Some(marks) = &mut marks {
+        marks.close();
+        settle(lanes, marks, &mut note);
+    }
+    (first, busy + since.elapsed())
+}
+
+/// Lets every lane write what the marks are enough for.
+fn settle<W: Written>(
+    lanes: &mut [W],
+    marks: &Marks,
+    note: &mut impl FnMut(Result<(), OutputError>),
+) {
+    for lane in lanes {
+        lane.settle(marks);
+        note(lane.check());
     }
 }

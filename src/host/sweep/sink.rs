@@ -7,11 +7,12 @@ use super::spec::Outputs;
 use crate::config::Config;
 use crate::output::OutputError;
 use crate::output::dir::Staging;
+use crate::output::marks::Marks;
 use crate::output::tables::{LaneTables, Names};
 use crate::pipeline::Written;
-use btcore::recorder::{DayRow, FillRow, OrderRow, SeriesRow, Sink};
+use crate::run;
+use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink};
 use btcore::wire::QueueRow;
-use std::sync::Arc;
 
 /// Lines of a lane's strategies that are shown at most.
 const TALK_MAX: usize = 20;
@@ -38,8 +39,7 @@ pub fn open(
     staging: &Staging,
     sinks: &mut Vec<LaneSink>,
 ) -> Result<(), OutputError> {
-    let instruments = config.instruments.iter();
-    let symbols = Arc::new(instruments.map(|i| i.instrument.symbol.clone()).collect::<Vec<_>>());
+    let instruments = run::instruments(config);
     let dir = staging.path();
     let target = staging.target().file_name().unwrap_or_default().to_string_lossy();
     for (index, lane) in config.lanes.iter().enumerate() {
@@ -47,7 +47,7 @@ pub fn open(
         let names = Names {
             lane: lane.config.name.clone(),
             strategies: strategies.clone(),
-            symbols: symbols.clone(),
+            instruments: instruments.clone(),
         };
         let tables = match outputs {
             Outputs::Full => Some(LaneTables::open(dir, index, names)?),
@@ -74,12 +74,28 @@ impl Written for LaneSink {
     fn check(&mut self) -> Result<(), OutputError> {
         self.tables.as_mut().map_or(Ok(()), LaneTables::check)
     }
+    fn wants_marks(&self) -> bool {
+        self.tables.is_some()
+    }
+    fn settle(&mut self, marks: &Marks) {
+        if let Some(tables) = &mut self.tables {
+            tables.settle(marks);
+        }
+    }
+    fn oldest_ns(&self) -> i64 {
+        self.tables.as_ref().map_or(i64::MAX, LaneTables::oldest_ns)
+    }
 }
 
 impl Sink for LaneSink {
     fn order(&mut self, row: &OrderRow) {
         if let Some(tables) = &mut self.tables {
             tables.order(row);
+        }
+    }
+    fn sent(&mut self, row: &SentRow) {
+        if let Some(tables) = &mut self.tables {
+            tables.sent(row);
         }
     }
     fn fill(&mut self, row: &FillRow) {
