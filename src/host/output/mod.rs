@@ -5,6 +5,7 @@
 
 pub mod dir;
 pub mod file;
+pub mod hours;
 pub mod invocation;
 pub mod marks;
 pub mod metrics;

@@ -1,4 +1,5 @@
-//! `orders.parquet`, `fills.parquet`, `timeseries.parquet`, `queues.parquet` and `strategy.log`, written as lanes are drained.
+//! `orders.parquet`, `fills.parquet`, `timeseries.parquet`, `queues.parquet`, `hours.parquet` and `strategy.log`, written as
+//! lanes are drained and marks become known.
 //!
 //! Invariants: the bytes do not depend on when a lane is drained: rows are written in batches of a fixed size,
 //! lane after lane. The first lane writes straight into the result, the others into a spool that is appended
@@ -7,6 +8,7 @@
 
 use super::OutputError;
 use super::file::{GROUP_ROWS, TableFile};
+use super::hours::{HourRow, Hours};
 use super::marks::{HORIZONS, Marks, MidX2};
 use super::waiting::{MarkedFill, MarkedOrder, Waiting};
 use arrow_array::{
@@ -24,8 +26,8 @@ use std::sync::Arc;
 const BATCH_ROWS: usize = GROUP_ROWS;
 
 /// Names of the result files that hold rows.
-pub const FILES: [&str; 4] =
-    ["orders.parquet", "fills.parquet", "timeseries.parquet", "queues.parquet"];
+pub const FILES: [&str; 5] =
+    ["orders.parquet", "fills.parquet", "timeseries.parquet", "queues.parquet", "hours.parquet"];
 /// Name of the file of the strategies' own lines; only there when there are any.
 pub const LOG_FILE: &str = "strategy.log";
 
@@ -54,10 +56,12 @@ impl Names {
 pub struct LaneTables {
     names: Names,
     waiting: Waiting,
+    attributed: Hours,
     orders: Spool<MarkedOrder>,
     fills: Spool<MarkedFill>,
     series: Spool<SeriesRow>,
     queues: Spool<QueueRow>,
+    hours: Spool<HourRow>,
     log: Option<BufWriter<File>>,
     log_path: PathBuf,
     days: Vec<DayRow>,
@@ -75,10 +79,12 @@ impl LaneTables {
         };
         Ok(LaneTables {
             waiting: Waiting::default(),
+            attributed: Hours::default(),
             orders: Spool::open(path(FILES[0]), orders_batch, &names)?,
             fills: Spool::open(path(FILES[1]), fills_batch, &names)?,
             series: Spool::open(path(FILES[2]), series_batch, &names)?,
             queues: Spool::open(path(FILES[3]), queues_batch, &names)?,
+            hours: Spool::open(path(FILES[4]), hours_batch, &names)?,
             log: None,
             log_path: path(LOG_FILE),
             days: Vec::new(),
@@ -97,12 +103,21 @@ impl LaneTables {
 
     /// Writes what the marks so far are enough for. The lane's rows up to those marks must have come.
     pub fn settle(&mut self, marks: &Marks) {
-        let LaneTables { names, waiting, orders, fills, .. } = self;
-        let done = waiting.take_orders(marks, |row| orders.push(row, names)).and_then(|()| {
-            let write = |row| fills.push(row, names);
-            waiting.take_fills(marks, &names.instruments, |_| Ok(()), write)
-        });
+        let done = self.settle_rows(marks);
         self.note(done);
+    }
+
+    fn settle_rows(&mut self, marks: &Marks) -> Result<(), OutputError> {
+        let LaneTables { names, waiting, attributed, orders, fills, hours, .. } = self;
+        let instruments = &names.instruments;
+        waiting.take_orders(marks, |row| orders.push(row, names))?;
+        waiting.take_fills(
+            marks,
+            instruments,
+            |marked| attributed.take(marked, instruments),
+            |row| fills.push(row, names),
+        )?;
+        attributed.tell(marks, instruments, |row| hours.push(row, names))
     }
 
     /// When the oldest fill that waits for marks has traded, ns; `i64::MAX` where none does.
@@ -184,12 +199,14 @@ pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
     first.fills.flush(&first.names)?;
     first.series.flush(&first.names)?;
     first.queues.flush(&first.names)?;
+    first.hours.flush(&first.names)?;
     for lane in lanes {
         debug_assert!(lane.waiting.is_empty(), "Invariant: the marks were closed");
         first.orders.append(lane.orders, &lane.names)?;
         first.fills.append(lane.fills, &lane.names)?;
         first.series.append(lane.series, &lane.names)?;
         first.queues.append(lane.queues, &lane.names)?;
+        first.hours.append(lane.hours, &lane.names)?;
         if let Some(log) = lane.log {
             append_log(&mut first.log, &first.log_path, log, &lane.log_path)?;
         }
@@ -201,6 +218,7 @@ pub fn finish(lanes: Vec<LaneTables>) -> Result<(), OutputError> {
     first.fills.close()?;
     first.series.close()?;
     first.queues.close()?;
+    first.hours.close()?;
     Ok(())
 }
 
@@ -461,6 +479,28 @@ fn queues_batch(
     c.u32_or_null("ahead_pessimistic_qty", |r| r.ahead_qty[0]);
     c.u32_or_null("ahead_model_qty", |r| r.ahead_qty[1]);
     c.u32_or_null("ahead_optimistic_qty", |r| r.ahead_qty[2]);
+    c.batch()
+}
+
+fn hours_batch(
+    names: &Names,
+    rows: &[HourRow],
+    only: Option<usize>,
+) -> Result<RecordBatch, OutputError> {
+    let mut c = Columns::of(rows, only);
+    c.text("lane", |_| names.lane.as_str());
+    c.text("strategy", |r| name_at(&names.strategies, r.strategy));
+    c.text("symbol", |r| names.symbol(r.instrument));
+    c.i64("ts_hour_ns", |r| r.ts_hour_ns);
+    c.i64("position_qty", |r| r.position_qty);
+    c.mid("mid_x2", |r| r.mid);
+    c.u64("fills", |r| r.fills);
+    c.u64("qty", |r| r.qty);
+    c.i64("turnover_e6", |r| r.turnover);
+    c.i64("spread_e6", |r| r.spread);
+    c.i64("inventory_e6", |r| r.inventory);
+    c.i64("fees_e6", |r| r.fees);
+    c.i64("pnl_e6", |r| r.pnl);
     c.batch()
 }
 

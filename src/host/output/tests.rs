@@ -290,7 +290,7 @@ fn files_read_back_and_do_not_show_the_drains() {
             "{file}"
         );
     }
-    assert_eq!(fs::read_dir(&one).unwrap().count(), 5, "no spool is left");
+    assert_eq!(fs::read_dir(&one).unwrap().count(), 6, "no spool is left");
     let orders = read(&one.join("orders.parquet"));
     assert_eq!(orders.iter().map(RecordBatch::num_rows).sum::<usize>(), 40_000);
     let last = orders.last().unwrap();

@@ -1,4 +1,4 @@
-//! The marks of orders and fills against a twin that keeps every row and scans them all, over lanes, strategies, instruments,
+//! The marks of orders and fills, and where profit came from by the hour, against a twin that keeps every row and scans them all, over lanes, strategies, instruments,
 //! sessions, latencies and every kind of bad book; the same bytes whatever the threads; and a tape worked out by hand.
 //!
 //! The twin shares no code with what it judges: it has the rows of a feed of its own, and says itself which are marks.
@@ -10,13 +10,14 @@ use super::support::{
 };
 use super::{Taped, boxed, in_time, quiet};
 use crate::output::OutputError;
+use crate::output::hours::HOUR_NS;
 use crate::output::marks::{HORIZONS, Marks};
 use crate::output::tables::{self, FILES, LaneTables, Names};
 use crate::source::SourceStats;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
-use btcore::engine::{Capacity, Context, LaneConfig, Replay, StrategySlot};
+use btcore::engine::{Capacity, Context, LaneConfig, LaneSummary, Replay, StrategySlot};
 use btcore::feed::{Feed, FeedConfig, Rows};
 use btcore::latency::Latency;
 use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink};
@@ -83,6 +84,7 @@ impl Sink for Both {
 struct Came {
     dir: PathBuf,
     kept: support::Written,
+    summary: LaneSummary,
 }
 
 impl Came {
@@ -194,9 +196,9 @@ fn run<S: Strategy>(
         marks: how.marks,
     };
     drive(&mut replay, &mut sources, &mut sinks, &mut quiet(), &layout).unwrap();
-    let came = sinks.into_iter().zip(dirs).map(|(sink, dir)| {
+    let came = sinks.into_iter().zip(dirs).enumerate().map(|(index, (sink, dir))| {
         tables::finish(vec![sink.tables]).unwrap();
-        Came { dir, kept: sink.kept }
+        Came { dir, kept: sink.kept, summary: replay.summary(index).unwrap() }
     });
     came.collect()
 }
@@ -298,13 +300,104 @@ fn judge(came: &Came, twin: &Twin) {
     let multiplier = |fill: &Fill| twin.instruments[fill.instrument as usize].multiplier_e6;
     assert_eq!(fills.i64("multiplier_e6"), of_fill(&|fill| Some(multiplier(fill))));
     let spread = |fill: &Fill| {
-        let edge_x2 = i128::from(twin.mid(fill)? - 2 * fill.price) * i128::from(sign(fill.side));
-        let e12_x2 = edge_x2 * i128::from(fill.qty) * i128::from(multiplier(fill));
-        // Multipliers and ticks of these tests make it whole.
-        assert_eq!(e12_x2 % 2_000_000, 0);
-        Some((e12_x2 / 2_000_000) as i64)
+        let lots =
+            i128::from(sign(fill.side)) * i128::from(fill.qty) * i128::from(multiplier(fill));
+        // A price times the multiplier is a whole 1e-6, a mid may lie half of one beside it.
+        let worth_e12_x2 = i128::from(twin.mid(fill)?) * lots;
+        let worth = (worth_e12_x2 + worth_e12_x2.signum() * 1_000_000) / 2_000_000;
+        Some((worth - i128::from(fill.price) * lots / 1_000_000) as i64)
     };
     assert_eq!(fills.i64("spread_e6"), of_fill(&spread));
+}
+
+/// The hours of a lane against the twin, and their sum against its profit. Whether something was held through an hour without
+/// a fill.
+fn judge_hours(came: &Came, twin: &Twin) -> bool {
+    let hour_of = |ts_ns: i64| ts_ns.div_euclid(HOUR_NS);
+    let last_ns = twin.rows.last().unwrap().ts_exch_ns;
+    let fills: Vec<&FillRow> = came.kept.fills.iter().collect();
+    let mut expected = Vec::new();
+    let mut holds_position = false;
+    let end = fills.iter().map(|row| row.fill.ts_exch_ns).chain([last_ns]).max().map(hour_of);
+    for hour in hour_of(T0)..=end.unwrap() {
+        let (from_ns, to_ns) = (hour * HOUR_NS, (hour + 1) * HOUR_NS);
+        for strategy in 0..8 {
+            for instrument in 0..twin.instruments.len() as u32 {
+                let own = |row: &&&FillRow| {
+                    (row.fill.strategy, row.fill.instrument) == (strategy, instrument)
+                };
+                let own: Vec<&FillRow> = fills.iter().filter(own).copied().collect();
+                let lots = |row: &FillRow| sign(row.fill.side) * i64::from(row.fill.qty);
+                let before = |row: &&&FillRow| row.fill.ts_exch_ns < from_ns;
+                let held: i64 = own.iter().filter(before).map(|row| lots(row)).sum();
+                let within = |row: &&&FillRow| hour_of(row.fill.ts_exch_ns) == hour;
+                let within: Vec<&FillRow> = own.iter().filter(within).copied().collect();
+                if within.is_empty() && (held == 0 || from_ns > last_ns) {
+                    continue;
+                }
+                holds_position |= within.is_empty();
+                let mark = |ns| twin.last(instrument, |_, row| row.ts_exch_ns < ns);
+                let multiplier = i128::from(twin.instruments[instrument as usize].multiplier_e6);
+                // What is held, by the way of the mid; each fill from the mid that it met.
+                let to = mark(to_ns).expect("a mark before the first fill");
+                let mut way = match held {
+                    0 => 0,
+                    held => i128::from(held) * i128::from(to - mark(from_ns).unwrap()),
+                };
+                for row in &within {
+                    way += i128::from(lots(row)) * i128::from(to - twin.mid(&row.fill).unwrap());
+                }
+                let sum = |read: &dyn Fn(&Fill) -> i64| -> i64 {
+                    within.iter().map(|row| read(&row.fill)).sum()
+                };
+                let value = |fill: &Fill| {
+                    (i128::from(fill.price) * i128::from(fill.qty) * multiplier / 1_000_000) as i64
+                };
+                expected.push(vec![
+                    from_ns,
+                    held + within.iter().map(|row| lots(row)).sum::<i64>(),
+                    to,
+                    within.len() as i64,
+                    sum(&|fill| i64::from(fill.qty)),
+                    sum(&value),
+                    sum(&|fill| fill.fee),
+                    (way * multiplier / 2_000_000) as i64,
+                ]);
+            }
+        }
+    }
+    let hours = came.table("hours.parquet");
+    let names = [
+        "ts_hour_ns",
+        "position_qty",
+        "mid_x2",
+        "fills",
+        "qty",
+        "turnover_e6",
+        "fees_e6",
+        "inventory_e6",
+    ];
+    let columns = names.map(|name| hours.i64(name));
+    assert_eq!(columns[0].len(), expected.len(), "rows of hours");
+    for (index, expected) in expected.iter().enumerate() {
+        let found: Vec<i64> = columns.iter().map(|column| column[index].unwrap()).collect();
+        assert_eq!(found[..7], expected[..7], "hour {index}: {names:?}");
+        // Half a 1e-6 for each worth that was rounded: those of the fills, of the hour's end and of its beginning.
+        let off = (found[7] - expected[7]).abs();
+        assert!(2 * off <= found[3] + 3, "hour {index}: inventory {found:?} {expected:?}");
+    }
+    let [spread, inventory, fees, pnl] =
+        ["spread_e6", "inventory_e6", "fees_e6", "pnl_e6"].map(|name| hours.i64(name));
+    for index in 0..pnl.len() {
+        let of = |column: &[Option<i64>]| column[index].unwrap();
+        assert_eq!(of(&spread) + of(&inventory) - of(&fees), of(&pnl), "hour {index}");
+    }
+    let total = |column: &[Option<i64>]| column.iter().flatten().sum::<i64>();
+    assert_eq!(total(&pnl), came.summary.pnl, "the hours of a lane make its profit");
+    assert_eq!(total(&fees), came.summary.fees);
+    assert_eq!(total(&columns[5]), came.summary.turnover);
+    assert_eq!(total(&spread), total(&came.table("fills.parquet").i64("spread_e6")));
+    holds_position
 }
 
 /// Trades at random, and marks each order with what it has seen.
@@ -312,6 +405,8 @@ struct Wanderer {
     draw: Draw,
     every: u64,
     seen: u64,
+    /// It sends nothing after so many rows.
+    seen_max: u64,
     mids: Vec<i64>,
     books: Vec<(i64, i64)>,
     open: Vec<u64>,
@@ -320,13 +415,21 @@ struct Wanderer {
 impl Wanderer {
     fn new(seed: u64, every: u64) -> Self {
         let (mids, books) = (vec![0; SYMBOLS.len()], vec![(0, 0); SYMBOLS.len()]);
-        Wanderer { draw: Draw::new(seed), every, seen: 0, mids, books, open: vec![] }
+        Wanderer {
+            draw: Draw::new(seed),
+            every,
+            seen: 0,
+            seen_max: u64::MAX,
+            mids,
+            books,
+            open: vec![],
+        }
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
         let instrument = self.draw.below(SYMBOLS.len() as u64) as usize;
         let (bid, ask) = self.books[instrument];
-        if bid == 0 {
+        if bid == 0 || self.seen > self.seen_max {
             return;
         }
         let side = if self.draw.below(2) == 0 { Side::Buy } else { Side::Sell };
@@ -431,7 +534,8 @@ fn market() -> (Vec<Instrument>, Vec<Vec<Raw>>) {
     let plain = |symbol| Instrument { fees: vec![fee.clone()], ..instrument(symbol) };
     let instruments = vec![
         Instrument { sessions: sessions.clone(), ..plain("A") },
-        Instrument { multiplier_e6: 200_000_000, ..plain("B") },
+        // Half a tick is half a 1e-6 of money: worth is rounded.
+        Instrument { multiplier_e6: 1, ..plain("B") },
         Instrument { sessions, multiplier_e6: 2_500_000, ..plain("C") },
     ];
     let streams = (0..SYMBOLS.len() as u64).map(|n| {
@@ -450,7 +554,9 @@ fn drafts() -> Vec<Draft<Wanderer>> {
         cancel_ns: 2 * submit * MS,
         response_ns: response * MS,
     };
+    let holder = Wanderer { seen_max: 200, ..Wanderer::new(8, 3) };
     vec![
+        (lane("holder", latency(5, 36, 10)), vec![holder]),
         (lane("slow", latency(900, 2_000, 3_000)), vec![Wanderer::new(1, 4), Wanderer::new(2, 9)]),
         (lane("near", latency(0, 0, 0)), vec![Wanderer::new(3, 5)]),
         (lane("far", latency(1, 36, 10)), (4..7).map(|seed| Wanderer::new(seed, 15)).collect()),
@@ -462,12 +568,16 @@ fn marks_are_those_of_a_twin_that_scans_every_row() {
     let (instruments, streams) = market();
     let twin = Twin { rows: rows_of(&instruments, &streams), instruments: instruments.clone() };
     let came = in_time(move || run(instruments, streams, drafts(), PLAIN));
-    let mut evidence = BTreeMap::new();
+    let (mut evidence, mut holds_position) = (BTreeMap::new(), false);
     for lane in &came {
         let kept = &lane.kept;
         println!("{} orders, {} fills", kept.orders.len(), kept.fills.len());
         kept.fills.iter().for_each(|row| *evidence.entry(row.fill.evidence).or_insert(0) += 1);
-        assert!(kept.orders.len() > 400 && kept.fills.len() > 100);
+        judge(lane, &twin);
+        holds_position |= judge_hours(lane, &twin);
+        if kept.fills.len() < 100 {
+            continue;
+        }
         assert!(kept.orders.iter().any(|row| row.amends > 0), "none was amended");
         let fills = lane.table("fills.parquet");
         for name in ["mid_x2", "mid_x2_300s"] {
@@ -475,13 +585,13 @@ fn marks_are_those_of_a_twin_that_scans_every_row() {
             assert!(some > 10, "{some} values of {name} test little");
         }
         assert!(fills.i64("mid_x2_60s").contains(&None), "none is censored");
-        judge(lane, &twin);
     }
+    assert!(holds_position, "nothing was held through an hour without a fill");
     println!("evidence {evidence:?}");
     assert!(evidence.len() >= 4 && evidence.values().all(|&fills| fills > 10), "{evidence:?}");
     // The last row's stamp is asked for as well as what lies behind it.
     let under_way = |row: &OrderRow| row.ts_accept_ns == UNDEF_TIME;
-    assert!(came[0].kept.orders.iter().any(under_way), "no order was under way at the end");
+    assert!(came[1].kept.orders.iter().any(under_way), "no order was under way at the end");
 }
 
 #[test]
@@ -605,4 +715,73 @@ fn a_tape_by_hand_has_the_marks_worked_out_by_hand() {
     for (name, values) in later {
         assert_eq!(fills.i64(name), units(&values), "{name}");
     }
+}
+
+/// One lot is worth 200 a unit and costs 5. Latencies are zero, prices and mids in whole units:
+///
+/// ```text
+/// 00:10  book     | 100     one side: bought 1 at 100, without a mark: no spread, worth its cost; fees 5
+/// 01:30  book 103 | 105     the first mark, 104: the lot is worth 4 * 200 = 800 more than it cost
+///                           02 to 03: nothing happens, and the lot is held
+/// 03:00  book 105 | 107     106, in the hour that begins there: 2 * 200 = 400
+/// 03:20  book 105 | 107     sold 2 at 105, a unit under the mid: -2 * 1 * 200 = -400; fees 10; 1 short from here on
+/// 03:50  book 110 | 112     111: -5 * 200 = -1000
+/// 04:10  book 110 | 112     the last row; the hour is there, and nothing in it
+/// ```
+///
+/// Paid 100, got 210, short 1 at 111: -1 * 200 = -200, less 15 of fees.
+#[test]
+fn a_tape_by_hand_has_the_hours_worked_out_by_hand() {
+    let fee = Fee {
+        name: "commission".into(),
+        side: FeeSide::Both,
+        base: FeeBase::PerLot { amount: 5 * E6 },
+        unit: 1,
+        rounding: Rounding::HalfUp,
+    };
+    let instruments =
+        vec![Instrument { multiplier_e6: 200 * E6, fees: vec![fee], ..instrument("X") }];
+    let at = |minute: i64, bids: &[(i64, u32)], ask| book(minute * 60 * S, bids, &[(ask, 9)]);
+    let mut rows = vec![
+        at(10, &[], 100),
+        at(90, &[(103, 9)], 105),
+        at(180, &[(105, 9)], 107),
+        at(200, &[(105, 9)], 107),
+        at(230, &[(110, 9)], 112),
+        at(250, &[(110, 9)], 112),
+    ];
+    (1..).zip(&mut rows).for_each(|(seq, raw)| raw.seq = seq);
+    let code = Scripted::new(|context, told| {
+        let Told::Event { event, .. } = told else { return };
+        let order = match (event.ts_exch_ns - T0) / (60 * S) {
+            10 => limit(Side::Buy, 100, 1, Tif::Ioc),
+            200 => limit(Side::Sell, 105, 2, Tif::Ioc),
+            _ => return,
+        };
+        context.order_submit(&order).unwrap();
+    });
+    let drafts = vec![(lane("hand", Latency::default()), vec![code])];
+    let came = run(instruments, vec![rows], drafts, PLAIN);
+    let fills = came[0].table("fills.parquet");
+    assert_eq!(fills.i64("mid_x2"), [None, Some(212 * E6)]);
+    assert_eq!(fills.i64("spread_e6"), [None, Some(-400 * E6)]);
+    let hours = came[0].table("hours.parquet");
+    let hour_ns = hours.i64("ts_hour_ns").into_iter().map(|ns| (ns.unwrap() - T0) / HOUR_NS);
+    assert_eq!(hour_ns.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(hours.i64("position_qty"), [1, 1, 1, -1, -1].map(Some));
+    let marks = [None, Some(208), Some(208), Some(222), Some(222)];
+    assert_eq!(hours.i64("mid_x2"), marks.map(|mark: Option<i64>| mark.map(|units| units * E6)));
+    assert_eq!(hours.i64("fills"), [1, 0, 0, 1, 0].map(Some));
+    assert_eq!(hours.i64("qty"), [1, 0, 0, 2, 0].map(Some));
+    let money = [
+        ("turnover_e6", [20_000, 0, 0, 42_000, 0]),
+        ("spread_e6", [0, 0, 0, -400, 0]),
+        ("inventory_e6", [0, 800, 0, 400 - 1_000, 0]),
+        ("fees_e6", [5, 0, 0, 10, 0]),
+        ("pnl_e6", [-5, 800, 0, -1_010, 0]),
+    ];
+    for (name, units) in money {
+        assert_eq!(hours.i64(name), units.map(|units| Some(units * E6)), "{name}");
+    }
+    assert_eq!(came[0].summary.pnl, -215 * E6);
 }
