@@ -187,6 +187,7 @@ fn views_are_what_the_result_files_say() {
         .collect();
     assert_eq!(lanes.len(), 2);
     let files = |name: &str| Rows::read(&place.out.join("results").join(name));
+    bars(&place);
     headline(&place, &summary);
     series(&place, &files("timeseries.parquet"), &lanes);
     let (orders, fills) = (files("orders.parquet"), files("fills.parquet"));
@@ -194,7 +195,6 @@ fn views_are_what_the_result_files_say() {
     slippage(&place, &orders, &fills, &lanes);
     markouts(&place, &fills, &lanes);
     attribution(&place, &fills, &files("hours.parquet"), &summary, &lanes);
-    bars(&place);
 }
 
 /// Two lanes over two days, into files and the database.
