@@ -133,12 +133,14 @@ pub fn export(
             open: None,
             files: &mut files,
         };
-        while let Some((batch, row_first)) = answer.next_block()? {
-            parts.write(&batch, row_first, &conn.to_string())?;
-            rows += batch.num_rows() as u64;
+        loop {
+            let next = answer.next_block();
             if let Some(number) = signal::caught() {
                 return Err(ExportError::Signal(number));
             }
+            let Some((batch, row_first)) = next? else { break };
+            parts.write(&batch, row_first, &conn.to_string())?;
+            rows += batch.num_rows() as u64;
             tell(rows, rows_total, parts.files.last().map_or(0, |file| file.ts_ns.1));
         }
         parts.close()?;

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod provenance;
 pub mod rules;
 pub mod run;
+pub mod server;
 pub mod signal;
 pub mod source;
 pub mod stamps;

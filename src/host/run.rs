@@ -19,6 +19,7 @@ use crate::pipeline::times::Times;
 use crate::pipeline::{Layout, Written, drive};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
+use crate::server::talk::Retries;
 use crate::source::pending::FeedError;
 use crate::source::{self, RowSource, SourceError};
 use crate::store::{self, Published, StoreError};
@@ -176,6 +177,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
         config_path: options.config_path.clone(),
         origin: config.origin.document(),
         sources: describe,
+        retries: retries(&sources),
         strategies: codes.iter().flatten().map(|code| code.path.display().to_string()).collect(),
         output_dir: staging.target().display().to_string(),
         rows: speed.rows,
@@ -339,6 +341,13 @@ fn collect(
         lanes.push(lane_result(spec, &codes[index], replay.summary(index)?, days));
     }
     Ok(RunResult::new(config, data_result(replay, sources), lanes))
+}
+
+/// What servers had to be asked again.
+pub(crate) fn retries(sources: &[Box<dyn RowSource>]) -> Retries {
+    let mut all = Retries::default();
+    sources.iter().for_each(|source| all.add(source.retries()));
+    all
 }
 
 /// What the rows of a replay came to.

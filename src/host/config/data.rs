@@ -73,8 +73,10 @@ pub enum SourceSpec {
 /// A ClickHouse server and how to get in.
 #[derive(Clone, PartialEq)]
 pub struct Server {
-    /// Address, `http://host:8123`.
+    /// Address, `http://host:8123` or `https://host:8443`.
     pub url: String,
+    /// The authorities that an https address is checked against; those of the machine where there is none.
+    pub ca_file: Option<PathBuf>,
     /// Database.
     pub database: String,
     /// User.
@@ -359,6 +361,14 @@ fn read_synth(at: &Cursor<'_>) -> Option<SourceSpec> {
 /// Reads the keys that say where a server is.
 pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server> {
     let url = map.need("url").and_then(|at| address(&at));
+    let ca_file = match map.get("ca_file") {
+        None => Some(None),
+        Some(at) if url.as_ref().is_some_and(|url| !url.starts_with("https://")) => {
+            at.fault("`ca_file` is for an https address", "");
+            None
+        }
+        Some(at) => at.name().map(|path| Some(base.join(path))),
+    };
     let database = map.get("database").map_or(Some(database.into()), |at| identifier(&at));
     let user = map.get("user").map_or(Some("default".into()), |at| at.name());
     let password = match (map.get("password_env"), map.get("password_file")) {
@@ -373,6 +383,7 @@ pub fn read_server(map: &Map<'_>, base: &Path, database: &str) -> Option<Server>
     let patience = read_patience(map);
     Some(Server {
         url: url?,
+        ca_file: ca_file?,
         database: database?,
         user: user?,
         password: password?,
@@ -406,15 +417,11 @@ fn read_patience(map: &Map<'_>) -> Option<Patience> {
 
 fn address(at: &Cursor<'_>) -> Option<String> {
     let text = at.name()?;
-    if text.starts_with("https://") {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
         at.fault(
-            "https is not built into this program",
-            "give the server's plain HTTP port, or a local proxy",
+            "an address begins with http:// or https://",
+            "ClickHouse's HTTP port is 8123 by default, and 8443 with TLS",
         );
-        return None;
-    }
-    let Some(rest) = text.strip_prefix("http://") else {
-        at.fault("an address begins with http://", "ClickHouse's HTTP port is 8123 by default");
         return None;
     };
     if rest.contains('@') || SECRET_KEYS.iter().any(|key| rest.contains(key)) {

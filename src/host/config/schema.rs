@@ -217,8 +217,10 @@ shape! {
 
     /// A ClickHouse table to read.
     struct ClickHouse {
-        /// Address, http://host:8123.
+        /// Address, http://host:8123 or https://host:8443.
         url: String,
+        /// PEM file of the authorities that an https address is checked against. Default those of the machine.
+        ca_file: Option<String>,
         /// Database. Default hft.
         database: Option<String>,
         /// Table. Default market_data.
@@ -267,8 +269,10 @@ shape! {
 
     /// A ClickHouse table of references.
     struct ReferencesTable {
-        /// Address, http://host:8123.
+        /// Address, http://host:8123 or https://host:8443.
         url: String,
+        /// PEM file of the authorities that an https address is checked against. Default those of the machine.
+        ca_file: Option<String>,
         /// Database. Default hft.
         database: Option<String>,
         /// Table.
@@ -672,8 +676,10 @@ shape! {
 
     /// A ClickHouse to write to.
     struct OutputClickHouse {
-        /// Address, http://host:8123.
+        /// Address, http://host:8123 or https://host:8443.
         url: String,
+        /// PEM file of the authorities that an https address is checked against. Default those of the machine.
+        ca_file: Option<String>,
         /// Database. Default btcore.
         database: Option<String>,
         /// User. Default default.

@@ -2,6 +2,7 @@
 
 use crate::pipeline::times::Times;
 use crate::provenance::{BUILD, hex};
+use crate::server::talk::Retries;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,6 +25,8 @@ pub struct Invocation {
     pub origin: Value,
     /// Inputs: files, or server and table.
     pub sources: Vec<String>,
+    /// What a server had to be asked again.
+    pub retries: Retries,
     /// Strategies' files.
     pub strategies: Vec<String>,
     /// Where the results are.
@@ -58,6 +61,7 @@ impl Invocation {
             "config_path": self.config_path,
             "config": self.origin,
             "sources": self.sources,
+            "retries": { "count": self.retries.count, "first": self.retries.first },
             "strategies": self.strategies,
             "output_dir": self.output_dir,
             "build": build(Some(&self.build_id)),

@@ -4,8 +4,16 @@
 //! Values and names are bound as parameters of the query, names from an allow-list; text from a config never becomes
 //! SQL. The end is proved: as many rows must arrive as a count of the same selection says, or it is an error. A
 //! thread of its own reads each answer ahead by a block and then waits, so memory is a few blocks and a slow replay
-//! slows the answer down; nothing is dropped. Cost: about 0.5 us a row, most of it the server's.
+//! slows the answer down; nothing is dropped.
+//!
+//! What fails and may pass is tried again, as `crate::server` says. An answer that was cut off is taken up behind the
+//! last key that is complete (`held`), once the server has proved that its table is what it was: as many rows up to that
+//! key as were handed on, as many behind it as are missing. A row is handed on once or, where that cannot be had, not at
+//! all: then it is an error. What two counts do not notice: rows that took the place of others under keys of the same side.
+//!
+//! Cost: about 0.5 us a row, most of it the server's.
 
+mod held;
 mod reader;
 
 use super::cache::{self, Cache, CachedSource, Origin, file::Key};
@@ -13,11 +21,20 @@ use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
 use crate::config::data::Patience;
+use crate::server::body::texts;
+use crate::server::client::{Trust, client};
+use crate::server::talk::Retries;
+use crate::server::{Failure, Secret, Talk};
+use ::clickhouse::query::Query;
 use ::clickhouse::{Client, Compression};
 use arrow_array::RecordBatch;
-use reader::{Reader, within};
+use held::{Held, RowKey};
+use reader::Reader;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// Rows of a block of the answer, few enough streams provided.
 const BLOCK_ROWS_MAX: usize = 16_384;
@@ -26,28 +43,13 @@ const BLOCK_ROWS_MIN: usize = 1_024;
 /// Rows of the blocks of all answers together, roughly: four streams have large blocks.
 const BLOCK_ROWS_ALL: usize = 4 * BLOCK_ROWS_MAX;
 
-/// A word that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a word.
-    pub fn new(word: String) -> Self {
-        Secret(word)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
 /// A table and how to get to it. Shows itself without user and password.
 #[derive(Clone)]
 pub struct ClickHouseConn {
-    /// Address, `http://host:8123`.
+    /// Address, `http://host:8123` or `https://host:8443`.
     pub url: String,
+    /// The authorities that an https address is checked against; those of the machine where there is none.
+    pub ca_file: Option<PathBuf>,
     /// Database.
     pub database: String,
     /// Table.
@@ -67,6 +69,7 @@ impl ClickHouseConn {
     pub fn new(url: &str, database: &str, table: &str) -> Self {
         ClickHouseConn {
             url: url.into(),
+            ca_file: None,
             database: database.into(),
             table: table.into(),
             user: None,
@@ -76,21 +79,39 @@ impl ClickHouseConn {
         }
     }
 
-    /// A client with connections of its own. A connection is driven by the runtime that opened it, so a client must
-    /// not serve two runtimes: the one would wait on a connection that the other no longer drives.
-    fn client(&self, block_rows: usize) -> Client {
-        let mut client = Client::default().with_url(&self.url).with_compression(Compression::Lz4);
-        client = client.with_setting("max_block_size", block_rows.to_string());
+    fn client(&self, trust: &Trust, block_rows: usize) -> Client {
+        let mut client = client(&self.url, trust, self.patience.connect_timeout)
+            .with_compression(Compression::None)
+            .with_setting("max_block_size", block_rows.to_string());
         if let Some(user) = &self.user {
             client = client.with_user(user);
         }
-        if let Some(Secret(password)) = &self.password {
-            client = client.with_password(password);
+        if let Some(password) = &self.password {
+            client = client.with_password(password.reveal());
         }
         for (name, value) in &self.settings {
             client = client.with_setting(name, value);
         }
         client
+    }
+
+    fn talk(&self) -> Talk {
+        Talk::new(self.to_string(), self.patience, self.password.clone())
+    }
+
+    fn error(&self, message: String) -> SourceError {
+        SourceError::Server { place: self.to_string(), message }
+    }
+
+    /// Says whether the names may stand in a query.
+    fn check_names(&self) -> Result<(), SourceError> {
+        for name in [&self.database, &self.table] {
+            if !is_plain(name) {
+                let message = format!("`{name}` cannot be a name: letters, digits and _ only");
+                return Err(self.error(message));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +144,11 @@ pub struct Answer {
     request: Request,
     place: Arc<str>,
     rows_total: u64,
-    rows_received: u64,
+    /// Rows handed on, and the key of the last of them.
+    given: (u64, Option<RowKey>),
+    held: Held,
+    /// How often it failed since a row was handed on.
+    failed: u32,
     state: State,
 }
 
@@ -138,6 +163,8 @@ enum State {
 #[derive(Clone)]
 struct Request {
     conn: Arc<ClickHouseConn>,
+    trust: Trust,
+    talk: Talk,
     block_rows: usize,
     columns: Arc<str>,
     symbol: String,
@@ -147,6 +174,11 @@ struct Request {
 /// The selection, over bound parameters.
 const FROM: &str = "FROM {database:Identifier}.{table:Identifier} \
      WHERE symbol = {symbol:String} AND exch_ts >= {from_ns:Int64} AND exch_ts < {to_ns:Int64}";
+/// Rows up to a key, and rows behind it. A null is on neither side where it decides.
+const UP_TO: &str = "(exch_ts < {key_exch:Int64} OR exch_ts = {key_exch:Int64} AND (ingest_ts < {key_ingest:Int64} \
+     OR ingest_ts = {key_ingest:Int64} AND seq_no <= {key_seq:UInt64}))";
+const BEHIND: &str = "(exch_ts > {key_exch:Int64} OR exch_ts = {key_exch:Int64} AND (ingest_ts > {key_ingest:Int64} \
+     OR ingest_ts = {key_ingest:Int64} AND seq_no > {key_seq:UInt64}))";
 
 /// Opens one stream for each recipe, checking that the server and the table are there.
 ///
@@ -199,21 +231,12 @@ fn ask(
     conn: &ClickHouseConn,
     recipes: &[DecodeConfig],
 ) -> Result<Vec<(Request, u64)>, SourceError> {
-    let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
-    for name in [&conn.database, &conn.table] {
-        if !is_plain(name) {
-            return Err(fail(format!("`{name}` cannot be a name: letters, digits and _ only")));
-        }
-    }
+    conn.check_names()?;
     let block_rows = (BLOCK_ROWS_ALL / recipes.len().max(1)).clamp(BLOCK_ROWS_MIN, BLOCK_ROWS_MAX);
-    let client = conn.client(block_rows);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| fail(e.to_string()))?;
-    let found = within(conn.patience.connect_timeout, found_columns(&client, conn));
-    let found = runtime.block_on(found).map_err(fail)?;
-    if found.is_empty() {
-        return Err(fail("there is no such table, or this user may not see it".into()));
-    }
+    let questions = Questions::of(conn, block_rows)?;
+    // What is asked for all streams is told with the first one.
+    let talk = conn.talk();
+    let found = questions.columns(&talk)?;
     let needed = columns::needed(&format!("ClickHouse {conn}"), |name| {
         found.iter().any(|column| column == name)
     })?;
@@ -221,19 +244,67 @@ fn ask(
     let columns: Arc<str> = needed.map(|name| format!("`{name}`")).join(", ").into();
     debug_assert_eq!(needed.len(), COLUMNS.len() + 1);
     let conn = Arc::new(conn.clone());
-    let asked = |config: &DecodeConfig| {
+    let asked = |(index, config): (usize, &DecodeConfig)| {
         let request = Request {
             conn: conn.clone(),
+            trust: questions.trust.clone(),
+            talk: if index == 0 { talk.clone() } else { conn.talk() },
             block_rows,
             columns: columns.clone(),
             symbol: config.symbol.clone(),
             span_ns: span_recorded(config),
         };
-        let count = within(conn.patience.receive_timeout, request.count(&client));
-        let rows_total = runtime.block_on(count).map_err(fail)?;
+        let rows_total = request.count(&questions).map_err(|message| conn.error(message))?;
         Ok((request, rows_total))
     };
-    recipes.iter().map(asked).collect()
+    recipes.iter().enumerate().map(asked).collect()
+}
+
+/// Asks a server short questions, on this thread.
+struct Questions {
+    runtime: Runtime,
+    client: Client,
+    trust: Trust,
+    conn: ClickHouseConn,
+}
+
+impl Questions {
+    fn of(conn: &ClickHouseConn, block_rows: usize) -> Result<Self, SourceError> {
+        let trust = Trust::of(&conn.url, conn.ca_file.as_deref());
+        let trust = trust.map_err(|failure| conn.error(failure.message))?;
+        Self::with(conn, trust, block_rows).map_err(|failure| conn.error(failure.message))
+    }
+
+    fn with(conn: &ClickHouseConn, trust: Trust, block_rows: usize) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::lasting(error.to_string()))?;
+        let client = conn.client(&trust, block_rows);
+        Ok(Questions { runtime, client, trust, conn: conn.clone() })
+    }
+
+    /// Asks once.
+    fn once(&self, query: Query, patience: Duration) -> Result<Vec<String>, Failure> {
+        self.runtime.block_on(texts(query, patience))
+    }
+
+    /// The names of the table's columns.
+    fn columns(&self, talk: &Talk) -> Result<Vec<String>, SourceError> {
+        let sql = "SELECT groupArray(name) FROM (SELECT name FROM system.columns \
+                   WHERE database = {database:String} AND table = {table:String} ORDER BY position)";
+        let asked = || {
+            let query = self.client.query(sql);
+            let query = query.param("database", &self.conn.database);
+            let query = query.param("table", &self.conn.table);
+            self.once(query, self.conn.patience.connect_timeout)
+        };
+        let found = talk.persist("the table's columns", asked);
+        let found = found.map_err(|message| self.conn.error(message))?;
+        if found.is_empty() {
+            let message = "there is no such table, or this user may not see it";
+            return Err(self.conn.error(message.into()));
+        }
+        Ok(found)
+    }
 }
 
 /// A stream through a cache, one segment between two cuts. The server sorts by time, so segments lie one behind the other.
@@ -245,6 +316,7 @@ fn through(
     cuts: &[i64],
 ) -> Box<dyn RowSource> {
     let name = ClickHouseSource::new(config.clone(), request.clone(), rows_total).describe();
+    let talk = request.talk.clone();
     let inner = cuts.iter().copied().filter(|cut| (config.from_ns + 1..config.to_ns).contains(cut));
     let starts = std::iter::once(config.from_ns).chain(inner.clone());
     let origin = |(from_ns, to_ns)| {
@@ -253,7 +325,8 @@ fn through(
         Box::new(TableOrigin { config, request }) as Box<dyn Origin>
     };
     let origins = starts.zip(inner.chain([config.to_ns])).map(origin).collect();
-    Box::new(CachedSource::new(cache.clone(), config, origins, name, Some(rows_total)))
+    let source = CachedSource::new(cache.clone(), config, origins, name, Some(rows_total));
+    Box::new(source.with_talk(talk))
 }
 
 /// The rows of one symbol between two instants, as they are in the table now.
@@ -268,15 +341,10 @@ struct TableOrigin {
 }
 
 impl TableOrigin {
-    /// Asks the server, by a runtime of its own.
-    fn ask<T, F: Future<Output = Result<T, ::clickhouse::error::Error>>>(
-        &self,
-        question: impl FnOnce(Client) -> F,
-    ) -> Result<T, String> {
-        let conn = &self.request.conn;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let answer = question(conn.client(self.request.block_rows));
-        runtime.map_err(|e| e.to_string())?.block_on(within(conn.patience.receive_timeout, answer))
+    fn questions(&self) -> Result<Questions, String> {
+        let request = &self.request;
+        let made = Questions::with(&request.conn, request.trust.clone(), request.block_rows);
+        made.map_err(|failure| failure.message)
     }
 }
 
@@ -285,13 +353,14 @@ impl Origin for TableOrigin {
         let columns = &self.request.columns;
         // As one tuple: a null among plain arguments would take its row out of the sum.
         let sql = format!(
-            "SELECT concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns}))))) {FROM}"
+            "SELECT [concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns})))))] {FROM}"
         );
-        let asked = async |client: Client| {
-            let query = self.request.query(&client, &sql).with_setting("max_execution_time", "0");
-            query.fetch_one::<String>().await
-        };
-        let content = self.ask(asked)?;
+        let questions = self.questions()?;
+        let content = self.request.talk.persist("a hash over the rows", || {
+            let query = self.request.query(&questions.client, &sql);
+            let query = query.with_setting("max_execution_time", "0");
+            one(questions.once(query, self.request.conn.patience.receive_timeout)?)
+        })?;
         let mut hasher = cache::begin_key(&self.config);
         cache::add_text(&mut hasher, "clickhouse");
         cache::add_text(&mut hasher, columns);
@@ -300,14 +369,25 @@ impl Origin for TableOrigin {
     }
 
     fn open(&self) -> Result<Box<dyn RowSource>, SourceError> {
-        let count = async |client: Client| self.request.count(&client).await;
-        let rows_total = self.ask(count).map_err(|message| SourceError::Server {
-            place: self.request.conn.to_string(),
-            message,
-        })?;
+        let counted = self.questions().and_then(|questions| self.request.count(&questions));
+        let rows_total = counted.map_err(|message| self.request.conn.error(message))?;
         let (config, request) = (self.config.clone(), self.request.clone());
         Ok(Box::new(ClickHouseSource::new(config, request, rows_total)))
     }
+}
+
+/// The only text of an answer.
+fn one(texts: Vec<String>) -> Result<String, Failure> {
+    match <[String; 1]>::try_from(texts) {
+        Ok([text]) => Ok(text),
+        Err(texts) => {
+            Err(Failure::lasting(format!("{} values where one was asked for", texts.len())))
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u64, Failure> {
+    text.parse().map_err(|_| Failure::lasting(format!("`{text}` is no count")))
 }
 
 /// Reads a small table with the columns `symbol` and `trading_day` (a date, or yyyymmdd) as lines of text: the values of
@@ -323,20 +403,10 @@ pub fn read_texts(
     symbols: &[String],
     days: (u32, u32),
 ) -> Result<Vec<String>, SourceError> {
-    let fail = |message: String| SourceError::Server { place: conn.to_string(), message };
-    for name in [&conn.database, &conn.table] {
-        if !is_plain(name) {
-            return Err(fail(format!("`{name}` cannot be a name: letters, digits and _ only")));
-        }
-    }
-    let client = conn.client(BLOCK_ROWS_MAX);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| fail(e.to_string()))?;
-    let found = within(conn.patience.connect_timeout, found_columns(&client, conn));
-    let found = runtime.block_on(found).map_err(fail)?;
-    if found.is_empty() {
-        return Err(fail("there is no such table, or this user may not see it".into()));
-    }
+    conn.check_names()?;
+    let fail = |message: String| conn.error(message);
+    let (talk, questions) = (conn.talk(), Questions::of(conn, BLOCK_ROWS_MAX)?);
+    let found = questions.columns(&talk)?;
     let names: Vec<&str> = found.iter().map(String::as_str).collect();
     let places = places(&names).map_err(fail)?;
     // Only names that the caller knows stand in the query, never those that the server told.
@@ -346,22 +416,22 @@ pub fn read_texts(
     };
     let values: Vec<String> = columns.iter().zip(&places).map(value).collect();
     let sql = format!(
-        "SELECT concat({}) FROM {{database:Identifier}}.{{table:Identifier}} \
+        "SELECT groupArray(concat({})) FROM {{database:Identifier}}.{{table:Identifier}} \
          WHERE symbol IN {{symbols:Array(String)}} \
          AND replaceAll(toString(trading_day), '-', '') >= {{first:String}} \
-         AND replaceAll(toString(trading_day), '-', '') <= {{last:String}} ORDER BY symbol, trading_day",
+         AND replaceAll(toString(trading_day), '-', '') <= {{last:String}}",
         values.join(", '\\t', ")
     );
-    let query = client
-        .query(&sql)
-        .param("database", &conn.database)
-        .param("table", &conn.table)
-        .param("symbols", symbols)
-        .param("first", days.0.to_string())
-        .param("last", days.1.to_string());
-    runtime
-        .block_on(within(conn.patience.receive_timeout, query.fetch_all::<String>()))
-        .map_err(fail)
+    let asked = || {
+        let query = questions.client.query(&sql);
+        let query = query.param("database", &conn.database).param("table", &conn.table);
+        let query = query.param("symbols", symbols);
+        let query = query.param("first", days.0.to_string()).param("last", days.1.to_string());
+        questions.once(query, conn.patience.receive_timeout)
+    };
+    let mut lines = talk.persist("the table's rows", asked).map_err(fail)?;
+    lines.sort_unstable();
+    Ok(lines)
 }
 
 fn is_plain(name: &str) -> bool {
@@ -369,23 +439,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 128 && name.chars().all(plain)
 }
 
-async fn found_columns(
-    client: &Client,
-    conn: &ClickHouseConn,
-) -> Result<Vec<String>, ::clickhouse::error::Error> {
-    client
-        .query(
-            "SELECT name FROM system.columns \
-             WHERE database = {database:String} AND table = {table:String} ORDER BY position",
-        )
-        .param("database", &conn.database)
-        .param("table", &conn.table)
-        .fetch_all::<String>()
-        .await
-}
-
 impl Request {
-    fn query(&self, client: &Client, sql: &str) -> ::clickhouse::query::Query {
+    fn query(&self, client: &Client, sql: &str) -> Query {
         client
             .query(sql)
             .param("database", &self.conn.database)
@@ -395,21 +450,71 @@ impl Request {
             .param("to_ns", self.span_ns.1)
     }
 
-    async fn count(&self, client: &Client) -> Result<u64, ::clickhouse::error::Error> {
-        self.query(client, &format!("SELECT count() {FROM}")).fetch_one::<u64>().await
+    fn count(&self, questions: &Questions) -> Result<u64, String> {
+        self.talk.persist(&format!("a count for `{}`", self.symbol), || {
+            let sql = format!("SELECT [toString(count())] {FROM}");
+            let query = self.query(&questions.client, &sql);
+            number(&one(questions.once(query, self.conn.patience.receive_timeout)?)?)
+        })
     }
 
-    fn sql(&self) -> String {
-        format!("SELECT {} {FROM} ORDER BY exch_ts, ingest_ts, seq_no", self.columns)
+    fn sql(&self, more: &str) -> String {
+        format!("SELECT {} {FROM}{more} ORDER BY exch_ts, ingest_ts, seq_no", self.columns)
     }
 
-    fn rows(&self) -> ::clickhouse::query::Query {
-        self.query(&self.conn.client(self.block_rows), &self.sql())
+    /// The rows behind a place in their order, or all of them.
+    fn rows(&self, behind: Option<Place>) -> Query {
+        let client = self.conn.client(&self.trust, self.block_rows);
+        let query = match behind {
+            None => self.query(&client, &self.sql("")),
+            Some(place) => {
+                // The first condition is what an index understands.
+                let more = format!(" AND exch_ts >= {{key_exch:Int64}} AND {BEHIND}");
+                place.bound(self.query(&client, &self.sql(&more)))
+            }
+        };
+        query
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1")
             // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
             .with_setting("http_send_timeout", "86400")
             .with_setting("max_execution_time", "0")
+    }
+
+    /// How many rows there are up to a place and behind it.
+    fn sides(&self, place: Place) -> Result<(u64, u64), Failure> {
+        let questions = Questions::with(&self.conn, self.trust.clone(), self.block_rows)?;
+        let sql =
+            format!("SELECT [toString(countIf({UP_TO})), toString(countIf({BEHIND}))] {FROM}");
+        let query = place.bound(self.query(&questions.client, &sql));
+        let query = query.with_setting("max_execution_time", "0");
+        let counts = questions.once(query, self.conn.patience.receive_timeout)?;
+        match counts.as_slice() {
+            [up_to, behind] => Ok((number(up_to)?, number(behind)?)),
+            _ => Err(Failure::lasting(format!("{} values where two were asked for", counts.len()))),
+        }
+    }
+}
+
+/// A key without nulls: a place that an answer can be taken up at.
+#[derive(Clone, Copy)]
+struct Place {
+    exch_ts: i64,
+    ingest_ts: i64,
+    seq_no: u64,
+}
+
+impl Place {
+    fn of(key: RowKey) -> Option<Self> {
+        let RowKey { exch_ts, ingest_ts, seq_no } = key;
+        Some(Place { exch_ts: exch_ts?, ingest_ts: ingest_ts?, seq_no: seq_no? })
+    }
+
+    fn bound(self, query: Query) -> Query {
+        query
+            .param("key_exch", self.exch_ts)
+            .param("key_ingest", self.ingest_ts)
+            .param("key_seq", self.seq_no)
     }
 }
 
@@ -419,7 +524,15 @@ impl Answer {
             "ClickHouse {}, symbol `{}` by exch_ts, ingest_ts, seq_no",
             request.conn, request.symbol
         );
-        Answer { request, place: place.into(), rows_total, rows_received: 0, state: State::Waiting }
+        Answer {
+            request,
+            place: place.into(),
+            rows_total,
+            given: (0, None),
+            held: Held::default(),
+            failed: 0,
+            state: State::Waiting,
+        }
     }
 
     /// Rows that a count of the selection promises.
@@ -429,7 +542,7 @@ impl Answer {
 
     /// The query, its parameters apart.
     pub fn sql(&self) -> String {
-        self.request.sql()
+        self.request.sql("")
     }
 
     /// The recorded stamps that are asked for: from, and to without it, ns.
@@ -437,37 +550,96 @@ impl Answer {
         self.request.span_ns
     }
 
-    fn fail(&self, message: String) -> SourceError {
-        SourceError::Server { place: self.request.conn.to_string(), message }
+    fn what(&self) -> String {
+        format!("the answer for `{}`", self.request.symbol)
     }
 
     /// The next block of the answer, and the number of its first row; `None` at its proved end.
     ///
     /// # Errors
-    /// The answer cannot be read on, or ends after another number of rows than was promised.
+    /// The answer can be neither read on nor taken up again, or ends after another number of rows than was promised.
     pub fn next_block(&mut self) -> Result<Option<(RecordBatch, u64)>, SourceError> {
-        if let State::Waiting = self.state {
-            let patience = self.request.conn.patience.receive_timeout;
-            let reader = Reader::start(self.request.rows(), patience);
-            self.state = State::Reading(reader.map_err(|e| self.fail(e.to_string()))?);
-        }
-        let State::Reading(reader) = &mut self.state else { return Ok(None) };
-        let answer = format!("the answer for `{}`", self.request.symbol);
-        let (received, total) = (self.rows_received, self.rows_total);
-        match reader.next().map_err(|message| self.fail(format!("{answer}: {message}")))? {
-            Some(batch) => {
-                self.rows_received += batch.num_rows() as u64;
-                Ok(Some((batch, received)))
+        loop {
+            if let Some((batch, key)) = self.held.next() {
+                let row_first = self.given.0;
+                self.given = (row_first + batch.num_rows() as u64, Some(key));
+                self.failed = 0;
+                return Ok(Some((batch, row_first)));
             }
-            None if received == total => {
-                self.state = State::Done;
-                Ok(None)
+            let read = match &mut self.state {
+                State::Waiting => self.begin(),
+                State::Reading(reader) => reader.next(),
+                State::Done => return Ok(None),
+            };
+            match read {
+                Ok(Some(batch)) => self.held.push(batch, &self.place)?,
+                Ok(None) => self.end()?,
+                Err(failure) => self.take_up(failure)?,
             }
-            None => Err(self.fail(format!(
-                "{answer} ended after {received} rows, and a count before it said {total}; either it was cut off \
-                 or the table was written to meanwhile"
-            ))),
         }
+    }
+
+    /// Sends the query, for the rows behind those that were handed on.
+    fn begin(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        let query = self.request.rows(self.given.1.and_then(Place::of));
+        let reader = Reader::start(query, self.request.conn.patience.receive_timeout);
+        let mut reader = reader.map_err(|error| Failure::lasting(error.to_string()))?;
+        let first = reader.next();
+        self.state = State::Reading(reader);
+        first
+    }
+
+    /// Proves the end.
+    fn end(&mut self) -> Result<(), SourceError> {
+        let (received, total) = (self.given.0 + self.held.rows(), self.rows_total);
+        if received != total {
+            return Err(self.request.conn.error(format!(
+                "{} ended after {received} rows, and a count before it said {total}; either it was cut off or the \
+                 table was written to meanwhile",
+                self.what()
+            )));
+        }
+        self.held.release();
+        self.state = State::Done;
+        Ok(())
+    }
+
+    /// Goes on behind the rows that were handed on, after a failure that may pass.
+    fn take_up(&mut self, failure: Failure) -> Result<(), SourceError> {
+        let (what, rows) = (self.what(), self.given.0);
+        self.held.forget();
+        self.state = State::Waiting;
+        let place = self.given.1.map(Place::of);
+        if let (true, Some(None)) = (failure.may_pass, place) {
+            return Err(self.request.conn.error(self.request.talk.scrub(&format!(
+                "{what}: {}; it cannot be taken up behind row {}, whose stamps or number are null",
+                failure.message,
+                rows - 1
+            ))));
+        }
+        let mut failure = failure;
+        loop {
+            let again = self.request.talk.again(&what, &mut self.failed, failure);
+            again.map_err(|message| self.request.conn.error(message))?;
+            let Some(place) = place.flatten() else { return Ok(()) };
+            match self.prove(place) {
+                Ok(()) => return Ok(()),
+                Err(next) => failure = next,
+            }
+        }
+    }
+
+    /// Says whether the table is what it was when its rows were counted.
+    fn prove(&self, place: Place) -> Result<(), Failure> {
+        let (rows, rest) = (self.given.0, self.rows_total.saturating_sub(self.given.0));
+        let (up_to, behind) = self.request.sides(place)?;
+        if (up_to, behind) == (rows, rest) {
+            return Ok(());
+        }
+        Err(Failure::lasting(format!(
+            "it was cut off after {rows} rows and cannot be taken up, since the table was written to meanwhile: up to \
+             there it holds {up_to} rows now, and behind {behind} where {rest} are missing"
+        )))
     }
 }
 
@@ -507,5 +679,9 @@ impl RowSource for ClickHouseSource {
 
     fn rows_total_hint(&self) -> Option<u64> {
         Some(self.answer.rows_total)
+    }
+
+    fn retries(&self) -> Retries {
+        self.answer.request.talk.retries()
     }
 }

@@ -133,14 +133,7 @@ impl Columns {
     pub fn of(batch: &RecordBatch, place: &str) -> Result<Self, SourceError> {
         let needed = needed(place, |name| batch.column_by_name(name).is_some())?;
         let aggressor_name = needed[COLUMNS.len()];
-        let get = |name: &'static str| {
-            let array = batch.column_by_name(name).ok_or_else(|| SourceError::Column {
-                place: place.into(),
-                column: name,
-                message: "is missing".into(),
-            })?;
-            brought(array, place, name)
-        };
+        let get = |name: &'static str| got(batch, place, name);
         let text = |name| Ok::<_, SourceError>(get(name)?.as_string::<i32>().clone());
         let int = |name| Ok::<_, SourceError>(get(name)?.as_primitive::<Int64Type>().clone());
         let list = |name| {
@@ -165,6 +158,40 @@ impl Columns {
                 .map(|array| array.as_primitive::<Int64Type>().clone()),
         })
     }
+}
+
+/// The columns that an answer is sorted by.
+pub struct Keys {
+    /// `exch_ts`.
+    pub exch_ts: Int64Array,
+    /// `ingest_ts`.
+    pub ingest_ts: Int64Array,
+    /// `seq_no`.
+    pub seq_no: UInt64Array,
+}
+
+/// The columns that an answer is sorted by.
+///
+/// # Errors
+/// One is missing or of a type that cannot be read.
+pub fn keys(batch: &RecordBatch, place: &str) -> Result<Keys, SourceError> {
+    let int =
+        |name| Ok::<_, SourceError>(got(batch, place, name)?.as_primitive::<Int64Type>().clone());
+    Ok(Keys {
+        exch_ts: int("exch_ts")?,
+        ingest_ts: int("ingest_ts")?,
+        seq_no: got(batch, place, "seq_no")?.as_primitive::<UInt64Type>().clone(),
+    })
+}
+
+/// A column of a batch as the wanted type.
+fn got(batch: &RecordBatch, place: &str, name: &'static str) -> Result<ArrayRef, SourceError> {
+    let array = batch.column_by_name(name).ok_or_else(|| SourceError::Column {
+        place: place.into(),
+        column: name,
+        message: "is missing".into(),
+    })?;
+    brought(array, place, name)
 }
 
 /// The type that a column is read as.

@@ -17,13 +17,15 @@ use crate::config::Config;
 use crate::config::data::{DataSpec, Server, SourceSpec};
 use crate::config::instrument::InstrumentSpec;
 use crate::config::scalar::instant_text;
+use crate::server::talk::Retries;
 use btcore::wire::{Depth, Event};
 use cache::Cache;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use clickhouse::{ClickHouseConn, Secret};
+pub use crate::server::Secret;
+pub use clickhouse::ClickHouseConn;
 
 /// Rows of one stream, reused between reads.
 #[derive(Debug, Default)]
@@ -82,6 +84,10 @@ pub trait RowSource: Send {
     fn describe(&self) -> String;
     /// Rows in all at most, where that is known before reading.
     fn rows_total_hint(&self) -> Option<u64>;
+    /// What a server had to be asked again, for `invocation.json`.
+    fn retries(&self) -> Retries {
+        Retries::default()
+    }
 }
 
 /// How rows are read. One for each instrument, so that what a stream holds, and with it every count of the feed, does
@@ -246,6 +252,7 @@ pub fn conn(server: &Server, table: &str) -> Result<ClickHouseConn, SourceError>
         message,
     })?;
     Ok(ClickHouseConn {
+        ca_file: server.ca_file.clone(),
         user: Some(server.user.clone()),
         password: Some(Secret::new(password)),
         patience: server.patience,

@@ -330,6 +330,7 @@ fn publish(
         config_path: start.ground.spec.base.display().to_string(),
         origin: config.origin.document(),
         sources: about.sources.clone(),
+        retries: run::retries(sources),
         strategies: codes.iter().flatten().map(|code| code.path.display().to_string()).collect(),
         output_dir: staging.target().display().to_string(),
         rows: about.rows,

@@ -18,6 +18,7 @@ mod splice;
 mod sql;
 mod work;
 
+pub use blocks::compress;
 pub use child::ChildFront;
 pub use front::{Front, Options};
 pub use locate::library;

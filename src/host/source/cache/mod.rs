@@ -24,6 +24,8 @@ mod tests;
 
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats};
 use crate::provenance::BUILD;
+use crate::server::Talk;
+use crate::server::talk::Retries;
 use block::BLOCK_ROWS;
 use btcore::wire::{Depth, Event, kind};
 use file::{Key, Reader, Writer};
@@ -94,6 +96,7 @@ pub struct CachedSource {
     name: String,
     rows_total: Option<u64>,
     stats: SourceStats,
+    talk: Option<Talk>,
 }
 
 /// The segment being read.
@@ -128,7 +131,14 @@ impl CachedSource {
             name,
             rows_total,
             stats: SourceStats::default(),
+            talk: None,
         }
+    }
+
+    /// With the conversation that its origins have with a server.
+    #[must_use]
+    pub fn with_talk(self, talk: Talk) -> Self {
+        CachedSource { talk: Some(talk), ..self }
     }
 
     /// Begins a segment: from the cache if it is there, else from the source.
@@ -277,5 +287,9 @@ impl RowSource for CachedSource {
 
     fn rows_total_hint(&self) -> Option<u64> {
         self.rows_total
+    }
+
+    fn retries(&self) -> Retries {
+        self.talk.as_ref().map(Talk::retries).unwrap_or_default()
     }
 }
