@@ -1,16 +1,19 @@
-//! A connection to the database: statements, questions and single blocks, asked again where what failed was the way there.
+//! A connection to the database: statements, questions and single blocks, asked again where what failed may pass.
 //!
 //! Invariants: whatever goes through here may be done twice: questions, statements that say `IF NOT EXISTS` or the like, and
-//! blocks with a deduplication token. A server's refusal is final; only the network, a time-out and a server that is busy are tried
-//! again. No message holds the password.
+//! blocks with a deduplication token; blocks travel compressed, behind a checksum that the server holds them to. What a failure
+//! means, and when to try again, is said in [`crate::server`]. No message holds the password.
 
 use super::StoreError;
-use crate::config::data::{Patience, Server};
+use crate::config::data::Server;
+use crate::server::client::{Trust, client};
+use crate::server::failure::within;
+use crate::server::{Failure, Secret, Talk};
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use bytes::Bytes;
 use clickhouse::query::Query;
-use clickhouse::{Client, RowOwned, RowRead};
+use clickhouse::{Client, Compression, RowOwned, RowRead};
 use tokio::runtime::Runtime;
 
 /// A database on a server.
@@ -19,27 +22,28 @@ pub struct Db {
     runtime: Runtime,
     place: String,
     database: String,
-    patience: Patience,
-    password: String,
+    talk: Talk,
 }
 
 impl Db {
     /// Makes a client; nothing is sent yet.
     ///
     /// # Errors
-    /// The password is not where the config says.
+    /// The password or the authorities are not where the config says.
     pub fn new(server: &Server) -> Result<Self, StoreError> {
         let place = format!("{} ({})", server.url, server.database);
         let fail = |message: String| StoreError::Server { place: place.clone(), message };
         let password = server.password.read().map_err(&fail)?;
-        let client = Client::default()
-            .with_url(&server.url)
+        let trust = Trust::of(&server.url, server.ca_file.as_deref());
+        let trust = trust.map_err(|failure| fail(failure.message))?;
+        let client = client(&server.url, &trust, server.patience.connect_timeout)
+            .with_compression(Compression::Lz4)
             .with_user(&server.user)
             .with_password(&password);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| fail(e.to_string()))?;
-        let (database, patience) = (server.database.clone(), server.patience);
-        Ok(Db { client, runtime, place, database, patience, password })
+        let talk = Talk::new(place.clone(), server.patience, Some(Secret::new(password)));
+        Ok(Db { client, runtime, place, database: server.database.clone(), talk })
     }
 
     /// Server and database, for messages.
@@ -52,7 +56,7 @@ impl Db {
     /// # Errors
     /// The server refuses, or cannot be reached.
     pub fn execute_outside(&self, sql: &str) -> Result<(), StoreError> {
-        self.again(async || {
+        self.again("a statement", async || {
             self.client.query(sql).param("database", &self.database).execute().await
         })
     }
@@ -63,7 +67,7 @@ impl Db {
     /// As [`Db::execute_outside`].
     pub fn execute(&self, sql: &str, bind: impl Fn(Query) -> Query) -> Result<(), StoreError> {
         let client = self.client.clone().with_database(&self.database);
-        self.again(async || bind(client.query(sql)).execute().await)
+        self.again("a statement", async || bind(client.query(sql)).execute().await)
     }
 
     /// Runs a statement that must not be done twice: it is not tried again.
@@ -73,7 +77,7 @@ impl Db {
     pub fn execute_once(&self, sql: &str) -> Result<(), StoreError> {
         let client = self.client.clone().with_database(&self.database);
         let done = self.runtime.block_on(client.query(sql).execute());
-        done.map_err(|error| self.fail(self.told(&error)))
+        done.map_err(|error| self.fail(self.talk.scrub(&Failure::from(error).message)))
     }
 
     /// Asks in the database.
@@ -86,7 +90,7 @@ impl Db {
         bind: impl Fn(Query) -> Query,
     ) -> Result<Vec<T>, StoreError> {
         let client = self.client.clone().with_database(&self.database);
-        self.again(async || bind(client.query(sql)).fetch_all::<T>().await)
+        self.again("a question", async || bind(client.query(sql)).fetch_all::<T>().await)
     }
 
     /// Asks the server's own tables, with the database's name bound as `database`, which need not be there.
@@ -94,7 +98,7 @@ impl Db {
     /// # Errors
     /// As [`Db::execute_outside`].
     pub fn ask_system<T: RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, StoreError> {
-        self.again(async || {
+        self.again("a question", async || {
             self.client.query(sql).param("database", &self.database).fetch_all::<T>().await
         })
     }
@@ -116,8 +120,8 @@ impl Db {
         let sql = format!("INSERT INTO {table} ({}) FORMAT ArrowStream", columns.join(", "));
         let body = stream(batch).map_err(|message| self.fail(message))?;
         let client = self.client.clone().with_database(&self.database);
-        let patience = Some(self.patience.receive_timeout);
-        self.again(async || {
+        let patience = Some(self.talk.patience().receive_timeout);
+        self.again(&format!("a block of {table}"), async || {
             let mut insert = client
                 .insert_formatted_with(&sql)
                 .with_setting("insert_deduplication_token", token)
@@ -137,74 +141,15 @@ impl Db {
     /// Does something until it is done, refused, or has failed too often.
     fn again<T>(
         &self,
+        what: &str,
         attempt: impl AsyncFn() -> Result<T, clickhouse::error::Error>,
     ) -> Result<T, StoreError> {
-        let mut retry = 0;
-        loop {
-            let answer =
-                async { tokio::time::timeout(self.patience.receive_timeout, attempt()).await };
-            let error = match self.runtime.block_on(answer) {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => error,
-                Err(_) => clickhouse::error::Error::TimedOut,
-            };
-            let is_final = !is_passing(&error);
-            if is_final || retry == self.patience.retries {
-                let tried = match retry {
-                    0 => String::new(),
-                    n => format!(" (tried {} times)", n + 1),
-                };
-                return Err(self.fail(format!("{}{tried}", self.told(&error))));
-            }
-            retry += 1;
-            let pause = self.patience.pause(retry);
-            eprintln!(
-                "warning: ClickHouse {}: {}; trying again in {} ms",
-                self.place,
-                self.told(&error),
-                pause.as_millis()
-            );
-            std::thread::sleep(pause);
-        }
-    }
-
-    /// An error with its causes, without the password, whatever the server quotes.
-    fn told(&self, error: &dyn std::error::Error) -> String {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let part = error.to_string();
-            if !text.contains(&part) {
-                text = format!("{text}: {part}");
-            }
-            cause = error.source();
-        }
-        if !self.password.is_empty() {
-            text = text.replace(&self.password, "***");
-        }
-        text
-    }
-}
-
-/// Codes of exceptions that pass: a server that is busy, short of memory, or lost a peer.
-const PASSING: [&str; 7] = ["159", "202", "209", "210", "236", "241", "252"];
-
-/// Whether the same again may end otherwise.
-fn is_passing(error: &clickhouse::error::Error) -> bool {
-    use clickhouse::error::Error;
-    match error {
-        Error::Network(_) | Error::TimedOut | Error::NotEnoughData | Error::Decompression(_) => {
-            true
-        }
-        Error::BadResponse(text) => match text.split_once("Code: ") {
-            Some((_, code)) => {
-                let digits = code.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-                PASSING.contains(&digits)
-            }
-            // Not the server's own words: a gateway between, or an answer that was cut.
-            None => true,
-        },
-        _ => false,
+        let patience = self.talk.patience().receive_timeout;
+        let once = || {
+            self.runtime
+                .block_on(within(patience, async { attempt().await.map_err(Failure::from) }))
+        };
+        self.talk.persist(what, once).map_err(|message| self.fail(message))
     }
 }
 
