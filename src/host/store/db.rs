@@ -7,7 +7,7 @@
 use super::StoreError;
 use crate::config::data::Server;
 use crate::server::client::{Trust, client};
-use crate::server::failure::within;
+use crate::server::failure::{code, within};
 use crate::server::{Failure, Secret, Talk};
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
@@ -146,11 +146,19 @@ impl Db {
     ) -> Result<T, StoreError> {
         let patience = self.talk.patience().receive_timeout;
         let once = || {
-            self.runtime
-                .block_on(within(patience, async { attempt().await.map_err(Failure::from) }))
+            let attempt = async { attempt().await.map_err(judged) };
+            self.runtime.block_on(within(patience, attempt))
         };
         self.talk.persist(what, once).map_err(|message| self.fail(message))
     }
+}
+
+/// A block that was damaged on the way is refused by its checksum, CHECKSUM_DOESNT_MATCH, or by a size that cannot be,
+/// TOO_LARGE_SIZE_COMPRESSED or CANNOT_DECOMPRESS: it is whole where it came from.
+fn judged(error: clickhouse::error::Error) -> Failure {
+    let failure = Failure::from(error);
+    let is_damaged = matches!(code(&failure.message), Some(40 | 218 | 271));
+    Failure { may_pass: failure.may_pass || is_damaged, ..failure }
 }
 
 /// A block as the server reads it.
