@@ -99,12 +99,14 @@ impl From<Error> for Failure {
 fn is_refused_by_tls(error: &Error) -> bool {
     let mut next = error.source();
     while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let found = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if found.or_else(|| error.downcast_ref()).is_some() {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        next = error.source();
+        // What an I/O error holds is not its source, but that one's.
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
     }
     false
 }
