@@ -114,6 +114,7 @@ fn the_demo_writes_results_and_tells_them() {
     let expected = [
         "config.yaml",
         "fills.parquet",
+        "hours.parquet",
         "invocation.json",
         "market_data.parquet",
         "orders.parquet",
@@ -173,7 +174,9 @@ fn equal_runs_give_equal_bytes_whatever_the_chunks() {
         let (status, talk) = code(&demo(&out, &more));
         assert_eq!(status, Some(0), "{talk}");
     }
-    for file in ["summary.json", "orders.parquet", "fills.parquet", "timeseries.parquet"] {
+    for file in
+        ["summary.json", "orders.parquet", "fills.parquet", "timeseries.parquet", "hours.parquet"]
+    {
         let bytes = |run: &str| fs::read(scratch.0.join(run).join(file)).unwrap();
         assert!(bytes("0") == bytes("1") && bytes("0") == bytes("2"), "{file} differs");
     }

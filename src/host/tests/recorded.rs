@@ -5,8 +5,12 @@
 //! the folder that `BT_DATA_DIR` names, and the tests say so when they skip. The ClickHouse half needs the engine
 //! that `scripts/test` installs.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use chfront::Front;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -190,6 +194,62 @@ fn memory_does_not_grow_on_a_tape_ten_times_as_long() {
     assert!(ten * 10 <= one * 11, "twenty days take {ten} KiB, two {one} KiB");
     // The window is 65,536 rows of 64 bytes and as many pairs of depth rows of 128.
     assert!(ten < (128 << 10) + (20 << 10), "{ten} KiB is more than 128 MiB beside the window");
+}
+
+/// Money of the summary, which is a decimal, in 1e-6.
+fn e6(value: &Value) -> i64 {
+    let text = value.as_str().expect("money is text");
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{part:0<6}").parse().expect("money is a decimal")
+}
+
+/// Sums of a file's columns by lane, and the rows themselves.
+fn sums(path: &Path, names: &[&str]) -> BTreeMap<String, (Vec<i64>, Vec<Vec<i64>>)> {
+    let mut sums = BTreeMap::new();
+    let file = std::fs::File::open(path).expect("the file is there");
+    let batches = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.build());
+    for batch in batches.expect("it is Parquet") {
+        let batch = batch.expect("it can be read");
+        let lanes = batch.column_by_name("lane").expect("lanes").as_string::<i32>();
+        let columns: Vec<_> = names
+            .iter()
+            .map(|name| batch.column_by_name(name).expect("a column").as_primitive::<Int64Type>())
+            .collect();
+        for index in 0..batch.num_rows() {
+            let row: Vec<i64> = columns.iter().map(|column| column.value(index)).collect();
+            let (sum, rows) = sums
+                .entry(lanes.value(index).to_owned())
+                .or_insert_with(|| (vec![0; names.len()], Vec::new()));
+            sum.iter_mut().zip(&row).for_each(|(sum, value)| *sum += value);
+            rows.push(row);
+        }
+    }
+    sums
+}
+
+#[test]
+fn spread_and_inventory_less_fees_are_the_profit_of_recorded_days() {
+    let Some(dir) = recordings() else {
+        println!("skipped: no recordings in ../shared/data");
+        return;
+    };
+    let scratch = Scratch::new("recorded-hours");
+    let config = config(&parquet(&dir), &[("near", "1ms"), ("far", "400ms")]);
+    let (summary, _) = run(&scratch, &config, DAYS, 65_536);
+    let names = ["spread_e6", "inventory_e6", "fees_e6", "pnl_e6"];
+    let hours = sums(&scratch.0.join("out/hours.parquet"), &names);
+    let fills = sums(&scratch.0.join("out/fills.parquet"), &["spread_e6", "fee_e6"]);
+    let lanes = summary["lanes"].as_array().expect("lanes");
+    assert_eq!(lanes.len(), 2);
+    for lane in lanes {
+        let (sum, rows) = &hours[lane["name"].as_str().expect("a name")];
+        println!("{}: {} hours, {names:?} {sum:?}", lane["name"], rows.len());
+        assert!(rows.len() > 10, "two days and the night between them have more hours");
+        assert!(rows.iter().all(|row| row[0] + row[1] - row[2] == row[3]), "{rows:?}");
+        assert_eq!(sum[3], e6(&lane["pnl"]));
+        assert_eq!(sum[2], e6(&lane["fees"]));
+        assert_eq!(vec![sum[0], sum[2]], fills[lane["name"].as_str().expect("a name")].0);
+    }
 }
 
 const DAY_AND_NIGHT: &str = "sessions: { time_zone: Asia/Taipei, list: [{ open: \"08:45\", close: \"13:45\" }, \
