@@ -7,6 +7,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod huge_pages;
+pub mod import;
 pub mod inspect;
 pub mod output;
 pub mod pipeline;

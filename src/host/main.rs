@@ -6,12 +6,15 @@
 
 use bt_host::calibrate::{self, Fit, latency, report};
 use bt_host::config::{
-    self, ClickHouseOutput, Config, Exists, LoadOptions, data::Server, fault::Faults,
+    self, ClickHouseOutput, Config, Exists, LoadOptions,
+    data::{Server, SourceSpec},
+    fault::Faults,
 };
 use bt_host::demo;
 use bt_host::explain::{self, Question};
 use bt_host::export;
 use bt_host::huge_pages::HugePages;
+use bt_host::import;
 use bt_host::inspect;
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::{Mode, Progress};
@@ -65,6 +68,9 @@ enum Command {
     /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
     /// of queries, counts and hashes. A run over them has the digest of a run over the table.
     Export(ExportArgs),
+    /// Copy Parquet files, of `export` or with the columns that a run reads, into a ClickHouse table of the platform's layout. Given
+    /// again it writes what is missing and nothing twice, whatever became of it before.
+    Import(ImportArgs),
     /// Publish results that are there already in a ClickHouse: of a run that had none, or whose server was away.
     Publish(PublishArgs),
     /// Schemas: the config's, for editors, and the results database's, on a server.
@@ -308,6 +314,95 @@ struct ExportArgs {
 }
 
 #[derive(Args)]
+struct ImportArgs {
+    /// Config whose `data.clickhouse` names the table, or whose `data.parquet` names the files.
+    #[arg(long, value_name = "FILE", required_unless_present_all = ["files", "url"])]
+    config: Option<PathBuf>,
+    /// Change one value of the config; may be given again.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE", requires = "config")]
+    sets: Vec<String>,
+    /// Files, or directories that `export` wrote, instead of the config's.
+    #[arg(long = "file", value_name = "FILE.parquet|DIR", num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Server instead of the config's: its address, http://host:8123.
+    #[arg(long)]
+    url: Option<String>,
+    /// Database there; hft if not given.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    database: Option<String>,
+    /// Table there; market_data if not given.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    table: Option<String>,
+    /// User; default if not given.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    user: Option<String>,
+    /// Environment variable that holds the password.
+    #[arg(long, requires = "url", value_name = "NAME")]
+    password_env: Option<String>,
+    /// File that holds the password in its first line.
+    #[arg(long, requires = "url", value_name = "FILE")]
+    password_file: Option<String>,
+    /// Make the database and the table if they are not there.
+    #[arg(long)]
+    create: bool,
+    /// Add the rows to others of the same symbols and span, which are refused otherwise.
+    #[arg(long)]
+    append: bool,
+    /// Print JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// What an import reads and where it writes.
+struct ImportPlan {
+    files: Vec<PathBuf>,
+    server: Server,
+    table: String,
+}
+
+impl ImportArgs {
+    fn load(&self) -> Result<ImportPlan, ExitCode> {
+        let options = LoadOptions { sets: self.sets.clone(), ..LoadOptions::default() };
+        let config = self.config.as_ref().map(|path| config::load(path, &options)).transpose();
+        let config = config.map_err(|faults| invalid(&faults))?;
+        let source = config.map(|config| config.data.source);
+        let usage = |message: &str| {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        };
+        let named = self.url.as_ref().map(|url| {
+            let keys = [
+                ("url", Some(url.as_str())),
+                ("database", Some(self.database.as_deref().unwrap_or("hft"))),
+                ("user", self.user.as_deref()),
+                ("password_env", self.password_env.as_deref()),
+                ("password_file", self.password_file.as_deref()),
+            ];
+            let given = keys.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
+            config::server(given).map_err(|faults| invalid(&faults))
+        });
+        let (server, table) = match (named.transpose()?, &source) {
+            (Some(server), _) => {
+                (server, self.table.as_deref().unwrap_or("market_data").to_owned())
+            }
+            (None, Some(SourceSpec::ClickHouse(server, table))) => (server.clone(), table.clone()),
+            (None, _) => {
+                return Err(usage("no table: give --url, or a config with data.clickhouse"));
+            }
+        };
+        let files = match (self.files.as_slice(), source) {
+            ([], Some(SourceSpec::Parquet { files })) => files,
+            ([], _) => return Err(usage("no files: give --file, or a config with data.parquet")),
+            (files, _) => files.to_vec(),
+        };
+        Ok(ImportPlan { files, server, table })
+    }
+}
+
+#[derive(Args)]
 struct CalibrateArgs {
     /// Config, YAML or JSON: the rows, and the exchange's beliefs of its first lane.
     #[arg(long, value_name = "FILE", requires = "orders")]
@@ -422,6 +517,7 @@ fn main() -> ExitCode {
             Ok(config) => export_rows(&config, &args),
             Err(faults) => invalid(&faults),
         },
+        Command::Import(args) => import_rows(&args),
         Command::Publish(args) => publish(&args),
         Command::Schema { what } => schema(&what),
         Command::Version { json } => {
@@ -643,6 +739,34 @@ fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+fn import_rows(args: &ImportArgs) -> ExitCode {
+    let plan = match args.load() {
+        Ok(plan) => plan,
+        Err(code) => return code,
+    };
+    let mode = if args.quiet { Mode::Quiet } else { Mode::Auto };
+    let mut progress = Progress::start(mode, 0, 1);
+    let tell = |rows, rows_total, ts_ns| progress.tell(rows, Some(rows_total), ts_ns);
+    let options = import::Options { create: args.create, append: args.append };
+    let done = import::import(&plan.server, &plan.table, &plan.files, &options, tell);
+    progress.finish();
+    match done {
+        Ok(done) => {
+            done.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            if args.json {
+                say(format_args!("{:#}\n", import::document(&done)));
+            } else {
+                say(format_args!("{}", import::table(&done)));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 fn explain(args: &ExplainArgs) -> ExitCode {

@@ -98,8 +98,21 @@ impl Db {
     /// # Errors
     /// As [`Db::execute_outside`].
     pub fn ask_system<T: RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, StoreError> {
+        self.ask_system_of(sql, |query| query)
+    }
+
+    /// The same with values of its own.
+    ///
+    /// # Errors
+    /// As [`Db::execute_outside`].
+    pub fn ask_system_of<T: RowOwned + RowRead>(
+        &self,
+        sql: &str,
+        bind: impl Fn(Query) -> Query,
+    ) -> Result<Vec<T>, StoreError> {
         self.again("a question", async || {
-            self.client.query(sql).param("database", &self.database).fetch_all::<T>().await
+            let query = self.client.query(sql).param("database", &self.database);
+            bind(query).fetch_all::<T>().await
         })
     }
 
@@ -107,17 +120,12 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::execute_outside`].
-    pub fn insert(
-        &self,
-        table: &'static str,
-        batch: &RecordBatch,
-        token: &str,
-    ) -> Result<(), StoreError> {
+    pub fn insert(&self, table: &str, batch: &RecordBatch, token: &str) -> Result<(), StoreError> {
         let schema = batch.schema();
         let columns: Vec<&str> =
             schema.fields().iter().map(|field| field.name().as_str()).collect();
-        debug_assert!(columns.iter().all(|name| is_plain(name)));
-        let sql = format!("INSERT INTO {table} ({}) FORMAT ArrowStream", columns.join(", "));
+        debug_assert!(columns.iter().all(|name| is_plain(name)) && is_plain(table));
+        let sql = format!("INSERT INTO `{table}` (`{}`) FORMAT ArrowStream", columns.join("`, `"));
         let body = stream(batch).map_err(|message| self.fail(message))?;
         let client = self.client.clone().with_database(&self.database);
         let patience = Some(self.talk.patience().receive_timeout);

@@ -14,8 +14,10 @@ mod rows;
 mod schema;
 mod sweep;
 
+pub(crate) use db::Db;
 pub use diff::{Difference, diff, document as diff_document, table as diff_table};
 pub use publish::{Published, publish};
+pub(crate) use rows::Sum;
 pub use schema::{Applied, Bars, apply, table as applied_table};
 pub use sweep::{Leftover, sweep, table as leftover_table};
 

@@ -104,6 +104,16 @@ impl Sum {
         Ok(())
     }
 
+    /// This one and another.
+    pub fn plus(self, other: Sum) -> Sum {
+        Sum { rows: self.rows + other.rows, hash: self.hash.wrapping_add(other.hash) }
+    }
+
+    /// This one without another that is part of it.
+    pub fn minus(self, part: Sum) -> Sum {
+        Sum { rows: self.rows - part.rows, hash: self.hash.wrapping_sub(part.hash) }
+    }
+
     /// As a message shows it.
     pub fn text(self) -> String {
         format!("{} rows of sum {:016x}", self.rows, self.hash)
