@@ -3,7 +3,8 @@
 //! An order is marked as it is sent, and its row comes when it has ended, maybe days later: its marks are kept by its id until
 //! then. A fill waits for the last of its horizons, at most 300 s or to the end of its session, and those behind it wait with it,
 //! so rows leave in the order in which they came. Invariants: what a row is given depends on the marks alone, not on when it came or
-//! left. Memory: 48 bytes for each order alive, 120 for each fill of the last 300 s.
+//! left. Memory: some 50 bytes for each order alive and 300 for each fill of the last 300 s, however long the run is; nothing caps
+//! the rate of fills.
 
 use super::OutputError;
 use super::marks::{HORIZONS, Marks, MidX2};
