@@ -161,6 +161,30 @@ fn patience_with_a_server_is_read_and_no_part_of_the_hash() {
 }
 
 #[test]
+fn an_address_is_http_or_https_and_authorities_are_for_the_latter() {
+    let from = "  synth: { preset: txf, seed: 7 }\n";
+    let with = |keys: &str| GOOD.replace(from, &format!("  clickhouse: {{ {keys} }}\n"));
+    let read = |keys: &str| {
+        let config = try_parse(&with(keys), &[]).unwrap_or_else(|f| panic!("{f}"));
+        let data::SourceSpec::ClickHouse(server, _) = config.data.source else { panic!() };
+        (server.url, server.ca_file)
+    };
+    let url = "https://h:8443".to_owned();
+    assert_eq!(read("url: \"https://h:8443/\""), (url.clone(), None));
+    let keys = "url: \"https://h:8443\", ca_file: tls/ca.pem";
+    assert_eq!(read(keys), (url, Some("tls/ca.pem".into())));
+    for (keys, path, says) in [
+        ("url: \"http://h:8123\", ca_file: ca.pem", "data.clickhouse.ca_file", "https"),
+        ("url: \"tcp://h:9000\"", "data.clickhouse.url", "http:// or https://"),
+        ("url: \"https://me:hush@h\"", "data.clickhouse.url", "user or password"),
+    ] {
+        let found = faults(&with(keys), &[]);
+        let is_there = found.iter().any(|(_, at, text)| at == path && text.contains(says));
+        assert!(is_there, "{keys}: {found:?}");
+    }
+}
+
+#[test]
 fn a_pause_doubles_and_ends() {
     let patience = Patience { back_off: Duration::from_millis(200), ..Patience::default() };
     let pauses: Vec<u128> =

@@ -17,6 +17,7 @@ use source_support::{Draws, Scratch, T0, config, drain};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const ROWS: u64 = 2_400;
@@ -140,53 +141,79 @@ fn draw(draws: &mut Draws, bytes: u64) -> Fault {
     }
 }
 
+/// What came of a schedule.
+struct Tally {
+    hits: usize,
+    open: usize,
+    is_whole: bool,
+}
+
+/// Reads through the faults of a seed.
+fn schedule(url: &str, seed: u64, bytes: u64, whole: blake3::Hash) -> Tally {
+    let mut draws = Draws(seed);
+    let (mut left, mut room) = (1 + draws.below(3), bytes);
+    let proxy = Proxy::start(url, move |asked| {
+        let is_due = if is_transfer(asked) { left > 0 } else { draws.below(60) == 0 };
+        if !is_due {
+            return vec![];
+        }
+        left = left.saturating_sub(1);
+        if is_transfer(asked) {
+            let fault = draw(&mut draws, room);
+            // What is taken up is shorter.
+            if let Fault(At::Answer(at), _) = fault {
+                room = (room - at).max(2);
+            }
+            return vec![fault];
+        }
+        vec![Fault(At::Head, if draws.below(2) == 0 { Act::Reset } else { Act::Close })]
+    });
+    let proxy = proxy.unwrap();
+    let found = read(&conn(proxy.url(), "schedules"));
+    let hits = proxy.hits();
+    match &found {
+        Ok(rows) => {
+            assert_eq!(rows.events.len() as u64, ROWS, "seed {seed}: {hits:?}");
+            assert_eq!(digest(rows), whole, "seed {seed}: {hits:?}");
+        }
+        Err(error) => {
+            let is_clean = matches!(error, SourceError::Server { .. });
+            let text = error.to_string();
+            assert!(is_clean && !text.contains('\n'), "seed {seed}: {text}");
+            let is_meant = text.contains("Division") || text.contains("tried 5 times");
+            assert!(is_meant, "seed {seed}: {text} {hits:?}");
+        }
+    }
+    let open = hits.iter().filter(|hit| hit.is_open).count();
+    Tally { hits: hits.len(), open, is_whole: found.is_ok() }
+}
+
 #[test]
 fn a_hundred_schedules_end_with_every_row_or_a_clean_error() {
     let Some(url) = front() else { return };
     fill(url, "schedules", ROWS, "UInt64", "key + 1");
     let (bytes, whole) = answer_bytes(url, "schedules");
     let begun = Instant::now();
-    let (mut hits, mut open, mut struck, mut recovered, mut refused) = (0, 0, 0, 0, 0);
-    for seed in 0..SCHEDULES {
-        let mut draws = Draws(seed);
-        let (mut left, mut room) = (1 + draws.below(3), bytes);
-        let proxy = Proxy::start(url, move |asked| {
-            let is_due = if is_transfer(asked) { left > 0 } else { draws.below(60) == 0 };
-            if !is_due {
-                return vec![];
-            }
-            left = left.saturating_sub(1);
-            if is_transfer(asked) {
-                let fault = draw(&mut draws, room);
-                // What is taken up is shorter.
-                if let Fault(At::Answer(at), _) = fault {
-                    room = (room - at).max(2);
-                }
-                return vec![fault];
-            }
-            vec![Fault(At::Head, if draws.below(2) == 0 { Act::Reset } else { Act::Close })]
-        });
-        let proxy = proxy.unwrap();
-        let found = read(&conn(proxy.url(), "schedules"));
-        let all = proxy.hits();
-        hits += all.len();
-        open += all.iter().filter(|hit| hit.is_open).count();
-        struck += u64::from(!all.is_empty());
-        match found {
-            Ok(rows) => {
-                assert_eq!(rows.events.len() as u64, ROWS, "seed {seed}: {all:?}");
-                assert_eq!(digest(&rows), whole, "seed {seed}: {all:?}");
-                recovered += u64::from(!all.is_empty());
-            }
-            Err(error) => {
-                let is_clean = matches!(&error, SourceError::Server { .. });
-                assert!(is_clean && !error.to_string().contains('\n'), "seed {seed}: {error}");
-                let says = |words: &str| error.to_string().contains(words);
-                assert!(says("Division") || says("tried 5 times"), "seed {seed}: {error} {all:?}");
-                refused += 1;
-            }
-        }
-    }
+    // Most of it is waiting, so several go at once.
+    const AT_ONCE: u64 = 4;
+    let tallies = thread::scope(|scope| {
+        let part = |first: u64| {
+            scope.spawn(move || {
+                let seeds = (first..SCHEDULES).step_by(AT_ONCE as usize);
+                seeds.map(|seed| schedule(url, seed, bytes, whole)).collect::<Vec<_>>()
+            })
+        };
+        let parts: Vec<_> = (0..AT_ONCE).map(part).collect();
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().expect("its seed is told"))
+            .collect::<Vec<_>>()
+    });
+    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
+    let (hits, open) = (sum(|tally| tally.hits), sum(|tally| tally.open));
+    let struck = sum(|tally| usize::from(tally.hits > 0));
+    let recovered = sum(|tally| usize::from(tally.hits > 0 && tally.is_whole));
+    let refused = sum(|tally| usize::from(!tally.is_whole));
     println!(
         "{SCHEDULES} schedules, {struck} struck, {hits} hits, {open} of them in an open transfer; {recovered} recovered, \
          {refused} clean errors, in {:.1} s",
