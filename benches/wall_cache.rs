@@ -147,6 +147,7 @@ fn recorded(path: &Path, symbol: &str) -> Vec<Chunk> {
         expired_ns: i64::MAX,
         ts_grid_ns: 1_000_000,
         malformed_skip: true,
+        shape: Default::default(),
         chunk_rows: CHUNK_ROWS * 4,
     };
     let mut streams = parquet::open(&[path.into()], &[recipe]).expect("the file can be read");

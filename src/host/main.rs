@@ -9,6 +9,7 @@ use bt_host::config::{
     self, ClickHouseOutput, Config, Exists, LoadOptions,
     data::{Server, SourceSpec},
     fault::Faults,
+    shape::Shape,
 };
 use bt_host::demo;
 use bt_host::explain::{self, Question};
@@ -361,6 +362,7 @@ struct ImportPlan {
     files: Vec<PathBuf>,
     server: Server,
     table: String,
+    shape: Shape,
 }
 
 impl ImportArgs {
@@ -368,6 +370,7 @@ impl ImportArgs {
         let options = LoadOptions { sets: self.sets.clone(), ..LoadOptions::default() };
         let config = self.config.as_ref().map(|path| config::load(path, &options)).transpose();
         let config = config.map_err(|faults| invalid(&faults))?;
+        let shape = config.as_ref().map(|config| config.data.shape.clone()).unwrap_or_default();
         let source = config.map(|config| config.data.source);
         let usage = |message: &str| {
             eprintln!("error: {message}");
@@ -388,17 +391,27 @@ impl ImportArgs {
             (Some(server), _) => {
                 (server, self.table.as_deref().unwrap_or("market_data").to_owned())
             }
-            (None, Some(SourceSpec::ClickHouse(server, table))) => (server.clone(), table.clone()),
+            (None, Some(SourceSpec::ClickHouse(server, table))) if shape.is_plain() => {
+                (server.clone(), table.clone())
+            }
+            (None, Some(SourceSpec::ClickHouse(..))) => {
+                return Err(usage(
+                    "the table is of another shape; rows are imported into the platform's only",
+                ));
+            }
             (None, _) => {
                 return Err(usage("no table: give --url, or a config with data.clickhouse"));
             }
         };
+        // It is that of the files if the config is about files.
+        let is_of_files = matches!(source, Some(SourceSpec::Parquet { .. }));
+        let shape = if is_of_files { shape } else { Shape::default() };
         let files = match (self.files.as_slice(), source) {
             ([], Some(SourceSpec::Parquet { files })) => files,
             ([], _) => return Err(usage("no files: give --file, or a config with data.parquet")),
             (files, _) => files.to_vec(),
         };
-        Ok(ImportPlan { files, server, table })
+        Ok(ImportPlan { files, server, table, shape })
     }
 }
 
@@ -749,7 +762,7 @@ fn import_rows(args: &ImportArgs) -> ExitCode {
     let mode = if args.quiet { Mode::Quiet } else { Mode::Auto };
     let mut progress = Progress::start(mode, 0, 1);
     let tell = |rows, rows_total, ts_ns| progress.tell(rows, Some(rows_total), ts_ns);
-    let options = import::Options { create: args.create, append: args.append };
+    let options = import::Options { create: args.create, append: args.append, shape: plan.shape };
     let done = import::import(&plan.server, &plan.table, &plan.files, &options, tell);
     progress.finish();
     match done {

@@ -8,6 +8,7 @@ use super::glob;
 use super::reader::{Cursor, Map};
 use super::scalar::{self, Edge};
 use super::session;
+use super::shape::{self, Shape};
 use btcore::feed::FeedConfig;
 use btcore::wire::limits::LATENCY_NS_MAX;
 use jiff::tz::TimeZone;
@@ -24,6 +25,8 @@ const RETRIES_MAX: i64 = 1_000;
 pub struct DataSpec {
     /// Where they come from.
     pub source: SourceSpec,
+    /// How the source says it. No result depends on it beside the rows themselves.
+    pub shape: Shape,
     /// First instant, ns.
     pub from_ns: i64,
     /// First instant after the last, ns.
@@ -172,8 +175,10 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
     let cache = map.get("cache").map_or(Some(None), |at| read_cache(&at, base));
     map.finish();
     let (from_ns, to_ns) = span?;
+    let (source, shape) = source?;
     Some(DataSpec {
-        source: source?,
+        source,
+        shape,
         from_ns,
         to_ns,
         ts_grid_ns: ts_grid_ns?,
@@ -263,7 +268,7 @@ fn read_edge(at: Cursor<'_>) -> Option<(Cursor<'_>, Edge)> {
     Some((at, edge))
 }
 
-fn read_source(map: &Map<'_>, base: &Path) -> Option<SourceSpec> {
+fn read_source(map: &Map<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
     let (parquet, clickhouse, synth) =
         (map.get("parquet"), map.get("clickhouse"), map.get("synth"));
     let given: Vec<&Cursor<'_>> = [&parquet, &clickhouse, &synth].into_iter().flatten().collect();
@@ -285,7 +290,7 @@ fn read_source(map: &Map<'_>, base: &Path) -> Option<SourceSpec> {
     // Each is read even when there are too many, so that their own faults are told too.
     let parquet = parquet.map(|at| read_parquet(&at, base));
     let clickhouse = clickhouse.map(|at| read_clickhouse(&at, base));
-    let synth = synth.map(|at| read_synth(&at));
+    let synth = synth.map(|at| Some((read_synth(&at)?, Shape::default())));
     match (parquet, clickhouse, synth) {
         (Some(source), None, None) | (None, Some(source), None) | (None, None, Some(source)) => {
             source
@@ -294,9 +299,10 @@ fn read_source(map: &Map<'_>, base: &Path) -> Option<SourceSpec> {
     }
 }
 
-fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<SourceSpec> {
+fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
     let map = at.map()?;
     let list = map.need("files").and_then(|at| at.list_some());
+    let shape = shape::read(&map);
     map.finish();
     let mut files = Vec::new();
     let mut whole = true;
@@ -330,15 +336,16 @@ fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<SourceSpec> {
         at.fault(format!("{} is named twice", pair[0].display()), "each row would be read twice");
         whole = false;
     }
-    whole.then_some(SourceSpec::Parquet { files })
+    whole.then_some((SourceSpec::Parquet { files }, shape?))
 }
 
-fn read_clickhouse(at: &Cursor<'_>, base: &Path) -> Option<SourceSpec> {
+fn read_clickhouse(at: &Cursor<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
     let map = at.map()?;
     let server = read_server(&map, base, "hft");
     let table = map.get("table").map_or(Some("market_data".into()), |at| identifier(&at));
+    let shape = shape::read(&map);
     map.finish();
-    Some(SourceSpec::ClickHouse(server?, table?))
+    Some((SourceSpec::ClickHouse(server?, table?), shape?))
 }
 
 fn read_synth(at: &Cursor<'_>) -> Option<SourceSpec> {

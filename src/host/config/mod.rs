@@ -17,6 +17,7 @@ pub mod reader;
 pub mod scalar;
 pub mod schema;
 pub mod session;
+pub mod shape;
 #[cfg(test)]
 mod tests;
 pub mod toml_tree;

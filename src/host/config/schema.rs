@@ -213,6 +213,54 @@ shape! {
     struct Parquet {
         /// Paths relative to this file; * and ? match within one step.
         files: Vec<String>,
+        /// Their names of the columns, where they differ. No result depends on it.
+        columns: Option<Columns>,
+        /// Their units in one unit of price. Default 1000000 for integers, 1 for floats and decimals.
+        #[schemars(range(min = 1, max = 1_000_000_000_000_i64))]
+        price_scale: Option<u64>,
+        /// Their words for kinds of rows, where they differ.
+        types: Option<RowKinds>,
+    }
+
+    /// The source's name of each column of rows: letters, digits and _ only.
+    struct Columns {
+        /// The instrument.
+        symbol: Option<String>,
+        /// Kind of the row.
+        r#type: Option<String>,
+        /// When the exchange said it: ns since the epoch, or a timestamp.
+        exch_ts: Option<String>,
+        /// When it was received: ns since the epoch, or a timestamp.
+        ingest_ts: Option<String>,
+        /// Price of a trade: integers, floats or decimals.
+        price_scaled: Option<String>,
+        /// Quantity of a trade.
+        volume: Option<String>,
+        /// Prices of bids, best first.
+        bids_price: Option<String>,
+        /// Their sizes.
+        bids_vol: Option<String>,
+        /// Prices of asks, best first.
+        asks_price: Option<String>,
+        /// Their sizes.
+        asks_vol: Option<String>,
+        /// Number of the row.
+        seq_no: Option<String>,
+        /// Aggressor of a trade: 1 buys, -1 sells, 0 is unknown.
+        trade_direction: Option<String>,
+    }
+
+    /// The source's word for each kind of row.
+    struct RowKinds {
+        /// A book.
+        #[serde(rename = "BidAsk")]
+        bid_ask: Option<String>,
+        /// A book that was asked for.
+        #[serde(rename = "Snapshot")]
+        snapshot: Option<String>,
+        /// A trade.
+        #[serde(rename = "Tick")]
+        tick: Option<String>,
     }
 
     /// A ClickHouse table to read.
@@ -225,6 +273,13 @@ shape! {
         database: Option<String>,
         /// Table. Default market_data.
         table: Option<String>,
+        /// Its names of the columns, where they differ. No result depends on it.
+        columns: Option<Columns>,
+        /// Its units in one unit of price. Default 1000000 for integers, 1 for floats and decimals.
+        #[schemars(range(min = 1, max = 1_000_000_000_000_i64))]
+        price_scale: Option<u64>,
+        /// Its words for kinds of rows, where they differ.
+        types: Option<RowKinds>,
         /// User. Default default.
         user: Option<String>,
         /// Environment variable that holds the password.

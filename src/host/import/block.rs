@@ -4,6 +4,7 @@
 //! nothing (0, an empty list, an empty text), which reads the same: a stamp of receipt of 0 is none. Values are kept as they are.
 //! The sum is that of the 64-bit xxHash of each row's columns as text, tabs between them, wrapping.
 
+use crate::config::shape::Shape;
 use crate::source::SourceError;
 use crate::source::columns::{COLUMNS, Columns, Lists};
 use crate::store::Sum;
@@ -35,6 +36,8 @@ pub const EXTRAS: [(&str, DataType); 6] = [
 pub struct Layout {
     /// What the table calls the aggressor.
     pub aggressor: &'static str,
+    /// How the files say it.
+    pub shape: Shape,
     /// Those of [`EXTRAS`] that it has.
     pub extras: Vec<(&'static str, DataType)>,
 }
@@ -76,7 +79,7 @@ impl Place<'_> {
     }
 }
 
-const NULL: &str = "the value is null, or does not fit the column's type";
+const NULL: &str = "the value is null, does not fit the column's type, or is no price at 1e-6";
 
 /// Rows of a file as rows of the table.
 ///
@@ -184,7 +187,11 @@ fn whole(
         }
         for value in offsets[row] as usize..offsets[row + 1] as usize {
             if lists.values.is_null(value) {
-                return Err(at.bad(row, lists.name, "a level is null, or does not fit 64 bits"));
+                return Err(at.bad(
+                    row,
+                    lists.name,
+                    "a level is null, does not fit 64 bits, or is no price at 1e-6",
+                ));
             }
             builder.values().append_value(lists.values.value(value));
         }

@@ -10,6 +10,7 @@ use crate::provenance::hex;
 use crate::signal;
 use crate::source::SourceError;
 use crate::source::columns::{self, Columns};
+use crate::source::shape;
 use crate::store::Sum;
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
@@ -196,17 +197,20 @@ impl File {
         let file = fs::File::open(&self.path).map_err(|e| fail(e.to_string()))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)
             .map_err(|e| fail(format!("is not a Parquet file that can be read: {e}")))?;
-        columns::check(builder.schema(), &place)?;
         let has = |name: &str| builder.schema().column_with_name(name).is_some();
-        let needed = columns::needed(&place, has)?;
+        let shape = &layout.shape;
+        shape::check(shape, &place, has)?;
+        columns::check(&shape::schema(shape, builder.schema(), &place)?, &place)?;
+        let needed = columns::needed(&place, |name| has(shape.theirs(name)))?;
+        let needed = needed.into_iter().map(|name| shape.theirs(name));
         let extras = layout.extras.iter().map(|extra| extra.0).filter(|name| has(name));
-        let names: Vec<&str> = needed.into_iter().chain(extras).collect();
+        let names: Vec<&str> = needed.chain(extras).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), names);
         let reader = builder.with_projection(mask).with_batch_size(BLOCK_ROWS).build();
         let mut row_first = 0;
         for batch in reader.map_err(|e| fail(e.to_string()))? {
             let batch = batch.map_err(|e| fail(format!("behind row {row_first}: {e}")))?;
-            let columns = Columns::of(&batch, &place)?;
+            let columns = Columns::of(&shape::standard(shape, &batch, &place)?, &place)?;
             let block = block::block(&batch, &columns, layout, &place, row_first)?;
             let ts_last_ns = columns.exch_ts.values().last().copied().unwrap_or(0);
             for block in block::by_day(&block, &place)? {

@@ -14,6 +14,7 @@ mod files;
 mod table;
 
 use crate::config::data::Server;
+use crate::config::shape::Shape;
 use crate::output::table::{aligned, count};
 use crate::signal;
 use crate::source::SourceError;
@@ -106,6 +107,8 @@ pub struct Options {
     pub create: bool,
     /// Add rows to those that are there of the same symbols and span.
     pub append: bool,
+    /// How the files say it.
+    pub shape: Shape,
 }
 
 /// One file of an import.
@@ -152,7 +155,7 @@ pub fn import(
     if options.create {
         table::create(&db, table)?;
     }
-    let layout = table::layout(&db, table, &place)?;
+    let layout = Layout { shape: options.shape.clone(), ..table::layout(&db, table, &place)? };
     let mut warnings = Vec::new();
     if !table::remembers(&db, table)? {
         warnings.push(format!(

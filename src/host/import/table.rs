@@ -5,6 +5,7 @@
 //! are written must have the platform's types, so that a value cannot change on its way.
 
 use super::block::{EXTRAS, Layout};
+use crate::config::shape::Shape;
 use crate::source::columns::{AGGRESSOR, COLUMNS};
 use crate::store::{Db, StoreError, Sum};
 use clickhouse::Row;
@@ -102,7 +103,7 @@ pub fn layout(db: &Db, table: &str, place: &str) -> Result<Layout, StoreError> {
         (wanted.contains(&column.kind.as_str()) && is_its_own).then_some(())
     };
     let extras = EXTRAS.into_iter().filter(|(name, _)| is_written(name).is_some()).collect();
-    Ok(Layout { aggressor, extras })
+    Ok(Layout { aggressor, extras, shape: Shape::default() })
 }
 
 /// Whether the server takes a block of this table once, by its token.

@@ -19,8 +19,9 @@ mod reader;
 use super::cache::{self, Cache, CachedSource, Origin, file::Key};
 use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
 use crate::config::data::Patience;
+use crate::config::shape::Shape;
 use crate::server::body::texts;
 use crate::server::client::{Trust, client};
 use crate::server::talk::Retries;
@@ -30,6 +31,7 @@ use ::clickhouse::{Client, Compression};
 use arrow_array::RecordBatch;
 use held::{Held, RowKey};
 use reader::Reader;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,19 +168,73 @@ struct Request {
     trust: Trust,
     talk: Talk,
     block_rows: usize,
+    shape: Arc<Shape>,
     columns: Arc<str>,
+    words: Arc<Words>,
     symbol: String,
     span_ns: (i64, i64),
 }
 
-/// The selection, over bound parameters.
-const FROM: &str = "FROM {database:Identifier}.{table:Identifier} \
-     WHERE symbol = {symbol:String} AND exch_ts >= {from_ns:Int64} AND exch_ts < {to_ns:Int64}";
-/// Rows up to a key, and rows behind it. A null is on neither side where it decides.
-const UP_TO: &str = "(exch_ts < {key_exch:Int64} OR exch_ts = {key_exch:Int64} AND (ingest_ts < {key_ingest:Int64} \
-     OR ingest_ts = {key_ingest:Int64} AND seq_no <= {key_seq:UInt64}))";
-const BEHIND: &str = "(exch_ts > {key_exch:Int64} OR exch_ts = {key_exch:Int64} AND (ingest_ts > {key_ingest:Int64} \
-     OR ingest_ts = {key_ingest:Int64} AND seq_no > {key_seq:UInt64}))";
+/// The parts of a question: plain names, allowed by the config or our own, and bound parameters.
+struct Words {
+    /// The selection.
+    from: String,
+    /// The columns of the key, in their order.
+    order: String,
+    /// Rows up to a key, and rows behind it. A null is on neither side where it decides.
+    up_to: String,
+    behind: String,
+    /// Of the rows behind it, what an index understands.
+    since: String,
+}
+
+impl Words {
+    fn of(shape: &Shape, types: &BTreeMap<String, String>) -> Self {
+        let [symbol, exch, ingest, seq] =
+            ["symbol", "exch_ts", "ingest_ts", "seq_no"].map(|ours| shape.theirs(ours));
+        let stamp = |theirs: &str, name: &str| match types.get(theirs) {
+            Some(kind) if kind.contains("DateTime64(") => {
+                format!("fromUnixTimestamp64Nano({{{name}:Int64}})")
+            }
+            _ => format!("{{{name}:Int64}}"),
+        };
+        let (key_exch, key_ingest) = (stamp(exch, "key_exch"), stamp(ingest, "key_ingest"));
+        let (from_ns, to_ns) = (stamp(exch, "from_ns"), stamp(exch, "to_ns"));
+        let side = |than: &str, last: &str| {
+            format!(
+                "(`{exch}` {than} {key_exch} OR `{exch}` = {key_exch} AND (`{ingest}` {than} {key_ingest} \
+                 OR `{ingest}` = {key_ingest} AND `{seq}` {last} {{key_seq:UInt64}}))"
+            )
+        };
+        Words {
+            from: format!(
+                "FROM {{database:Identifier}}.{{table:Identifier}} WHERE `{symbol}` = {{symbol:String}} AND `{exch}` >= \
+                 {from_ns} AND `{exch}` < {to_ns}"
+            ),
+            order: format!("`{exch}`, `{ingest}`, `{seq}`"),
+            up_to: side("<", "<="),
+            behind: side(">", ">"),
+            since: format!("`{exch}` >= {key_exch}"),
+        }
+    }
+}
+
+/// What to select: constants of `columns`, or names that the config gave and the table has, each once.
+fn select(shape: &Shape, needed: &[&'static str]) -> String {
+    let mut items: Vec<String> = Vec::new();
+    for ours in needed {
+        let theirs = shape.theirs(ours);
+        let item = match *ours {
+            // An enum or a number is a word, too.
+            "type" if !shape.kinds.is_empty() => format!("toString(`{theirs}`) AS `{theirs}`"),
+            _ => format!("`{theirs}`"),
+        };
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items.join(", ")
+}
 
 /// Opens one stream for each recipe, checking that the server and the table are there.
 ///
@@ -236,12 +292,17 @@ fn ask(
     let questions = Questions::of(conn, block_rows)?;
     // What is asked for all streams is told with the first one.
     let talk = conn.talk();
-    let found = questions.columns(&talk)?;
-    let needed = columns::needed(&format!("ClickHouse {conn}"), |name| {
-        found.iter().any(|column| column == name)
-    })?;
-    // The names are constants of `columns`, `type` among them, hence the quotes.
-    let columns: Arc<str> = needed.map(|name| format!("`{name}`")).join(", ").into();
+    let found = questions.columns(&talk, "name")?;
+    let shape = recipes.first().map(|recipe| recipe.shape.clone()).unwrap_or_default();
+    let (place, has) = (format!("ClickHouse {conn}"), |name: &str| found.iter().any(|c| c == name));
+    shape::check(&shape, &place, has)?;
+    let needed = columns::needed(&place, |name| has(shape.theirs(name)))?;
+    let mut types = BTreeMap::new();
+    if !shape.is_plain() {
+        types = found.into_iter().zip(questions.columns(&talk, "type")?).collect();
+    }
+    let columns: Arc<str> = select(&shape, &needed).into();
+    let words = Arc::new(Words::of(&shape, &types));
     debug_assert_eq!(needed.len(), COLUMNS.len() + 1);
     let conn = Arc::new(conn.clone());
     let asked = |(index, config): (usize, &DecodeConfig)| {
@@ -250,7 +311,9 @@ fn ask(
             trust: questions.trust.clone(),
             talk: if index == 0 { talk.clone() } else { conn.talk() },
             block_rows,
+            shape: shape.clone(),
             columns: columns.clone(),
+            words: words.clone(),
             symbol: config.symbol.clone(),
             span_ns: span_recorded(config),
         };
@@ -287,12 +350,14 @@ impl Questions {
         self.runtime.block_on(texts(query, patience))
     }
 
-    /// The names of the table's columns.
-    fn columns(&self, talk: &Talk) -> Result<Vec<String>, SourceError> {
-        let sql = "SELECT groupArray(name) FROM (SELECT name FROM system.columns \
-                   WHERE database = {database:String} AND table = {table:String} ORDER BY position)";
+    /// The `name` or the `type` of each of the table's columns.
+    fn columns(&self, talk: &Talk, what: &'static str) -> Result<Vec<String>, SourceError> {
+        let sql = format!(
+            "SELECT groupArray({what}) FROM (SELECT {what} FROM system.columns \
+             WHERE database = {{database:String}} AND table = {{table:String}} ORDER BY position)"
+        );
         let asked = || {
-            let query = self.client.query(sql);
+            let query = self.client.query(&sql);
             let query = query.param("database", &self.conn.database);
             let query = query.param("table", &self.conn.table);
             self.once(query, self.conn.patience.connect_timeout)
@@ -350,10 +415,11 @@ impl TableOrigin {
 
 impl Origin for TableOrigin {
     fn key(&self) -> Result<Key, String> {
-        let columns = &self.request.columns;
+        let Request { columns, words, .. } = &self.request;
         // As one tuple: a null among plain arguments would take its row out of the sum.
         let sql = format!(
-            "SELECT [concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns})))))] {FROM}"
+            "SELECT [concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns})))))] {}",
+            words.from
         );
         let questions = self.questions()?;
         let content = self.request.talk.persist("a hash over the rows", || {
@@ -406,7 +472,7 @@ pub fn read_texts(
     conn.check_names()?;
     let fail = |message: String| conn.error(message);
     let (talk, questions) = (conn.talk(), Questions::of(conn, BLOCK_ROWS_MAX)?);
-    let found = questions.columns(&talk)?;
+    let found = questions.columns(&talk, "name")?;
     let names: Vec<&str> = found.iter().map(String::as_str).collect();
     let places = places(&names).map_err(fail)?;
     // Only names that the caller knows stand in the query, never those that the server told.
@@ -452,14 +518,15 @@ impl Request {
 
     fn count(&self, questions: &Questions) -> Result<u64, String> {
         self.talk.persist(&format!("a count for `{}`", self.symbol), || {
-            let sql = format!("SELECT [toString(count())] {FROM}");
+            let sql = format!("SELECT [toString(count())] {}", self.words.from);
             let query = self.query(&questions.client, &sql);
             number(&one(questions.once(query, self.conn.patience.receive_timeout)?)?)
         })
     }
 
     fn sql(&self, more: &str) -> String {
-        format!("SELECT {} {FROM}{more} ORDER BY exch_ts, ingest_ts, seq_no", self.columns)
+        let Words { from, order, .. } = self.words.as_ref();
+        format!("SELECT {} {from}{more} ORDER BY {order}", self.columns)
     }
 
     /// The rows behind a place in their order, or all of them.
@@ -469,7 +536,8 @@ impl Request {
             None => self.query(&client, &self.sql("")),
             Some(place) => {
                 // The first condition is what an index understands.
-                let more = format!(" AND exch_ts >= {{key_exch:Int64}} AND {BEHIND}");
+                let Words { since, behind, .. } = self.words.as_ref();
+                let more = format!(" AND {since} AND {behind}");
                 place.bound(self.query(&client, &self.sql(&more)))
             }
         };
@@ -484,8 +552,9 @@ impl Request {
     /// How many rows there are up to a place and behind it.
     fn sides(&self, place: Place) -> Result<(u64, u64), Failure> {
         let questions = Questions::with(&self.conn, self.trust.clone(), self.block_rows)?;
+        let Words { from, up_to, behind, .. } = self.words.as_ref();
         let sql =
-            format!("SELECT [toString(countIf({UP_TO})), toString(countIf({BEHIND}))] {FROM}");
+            format!("SELECT [toString(countIf({up_to})), toString(countIf({behind}))] {from}");
         let query = place.bound(self.query(&questions.client, &sql));
         let query = query.with_setting("max_execution_time", "0");
         let counts = questions.once(query, self.conn.patience.receive_timeout)?;
@@ -572,7 +641,10 @@ impl Answer {
                 State::Done => return Ok(None),
             };
             match read {
-                Ok(Some(batch)) => self.held.push(batch, &self.place)?,
+                Ok(Some(batch)) => {
+                    let batch = shape::standard(&self.request.shape, &batch, &self.place)?;
+                    self.held.push(batch, &self.place)?;
+                }
                 Ok(None) => self.end()?,
                 Err(failure) => self.take_up(failure)?,
             }

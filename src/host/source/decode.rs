@@ -345,7 +345,8 @@ fn list(lists: &Lists, row: usize) -> Result<&[i64], Bad> {
     if lists.values.nulls().is_some() {
         let null = range.clone().position(|at| lists.values.is_null(at));
         if let Some(level) = null {
-            let detail = format!("level {level} is null, or does not fit 64 bits");
+            let detail =
+                format!("level {level} is null, does not fit 64 bits, or is no price at 1e-6");
             return Err(bad("null", lists.name, detail));
         }
     }
@@ -363,7 +364,11 @@ fn int<T: ArrowPrimitiveType>(
 
 fn present(array: &impl Array, row: usize, column: &'static str) -> Result<(), Bad> {
     if array.is_null(row) {
-        return Err(bad("null", column, "the value is null, or does not fit the column's type"));
+        return Err(bad(
+            "null",
+            column,
+            "the value is null, does not fit the column's type, or is no price at 1e-6",
+        ));
     }
     Ok(())
 }

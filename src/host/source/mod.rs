@@ -11,12 +11,14 @@ pub mod decode;
 pub mod flat;
 pub mod parquet;
 pub mod pending;
+pub mod shape;
 pub mod synth;
 
 use crate::config::Config;
 use crate::config::data::{DataSpec, Server, SourceSpec};
 use crate::config::instrument::InstrumentSpec;
 use crate::config::scalar::instant_text;
+use crate::config::shape::Shape;
 use crate::server::talk::Retries;
 use btcore::wire::{Depth, Event};
 use cache::Cache;
@@ -112,6 +114,8 @@ pub struct DecodeConfig {
     pub ts_grid_ns: i64,
     /// Skip and count rows that cannot be read.
     pub malformed_skip: bool,
+    /// How the source says it.
+    pub shape: Arc<Shape>,
     /// Rows of a chunk at most. No row depends on it.
     pub chunk_rows: usize,
 }
@@ -225,6 +229,7 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
 pub fn recipes(config: &Config) -> Vec<DecodeConfig> {
     let data = &config.data;
     let instruments = config.instruments.iter();
+    let shape = Arc::new(data.shape.clone());
     instruments
         .enumerate()
         .map(|(index, spec)| DecodeConfig {
@@ -237,6 +242,7 @@ pub fn recipes(config: &Config) -> Vec<DecodeConfig> {
             expired_ns: spec.expired_ns,
             ts_grid_ns: data.ts_grid_ns,
             malformed_skip: data.malformed_skip,
+            shape: shape.clone(),
             chunk_rows: data.chunk_rows,
         })
         .collect()

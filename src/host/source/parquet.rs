@@ -9,17 +9,17 @@
 use super::cache::{self, Cache, CachedSource, Origin, file::Key, identity};
 use super::columns::{self, ROW_NUMBER};
 use super::decode::{Batch, span_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, share};
+use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
 use parquet::arrow::arrow_reader::{
     ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder, RowFilter,
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
-use parquet::basic::SortOrder;
+use parquet::basic::{LogicalType, SortOrder};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::collections::VecDeque;
@@ -106,7 +106,7 @@ pub fn open_cached(
     let mut parts: Vec<Vec<Part>> = recipes.iter().map(|_| Vec::new()).collect();
     for path in files {
         let (_, metadata) = load(path)?;
-        columns::check(metadata.schema(), &path.display().to_string())?;
+        check(metadata.schema(), &path.display().to_string(), recipes)?;
         for (recipe, parts) in recipes.iter().zip(&mut parts) {
             parts.extend(part(path, metadata.metadata(), recipe));
         }
@@ -129,6 +129,16 @@ pub fn open_cached(
         }
     };
     Ok(streams.into_iter().map(stream).collect())
+}
+
+/// Says whether every needed column of a file is there and can be read.
+fn check(schema: &Schema, place: &str, recipes: &[DecodeConfig]) -> Result<(), SourceError> {
+    // Every recipe is of the same source.
+    let Some(recipe) = recipes.first().filter(|recipe| !recipe.shape.is_plain()) else {
+        return columns::check(schema, place);
+    };
+    shape::check(&recipe.shape, place, |name| schema.column_with_name(name).is_some())?;
+    columns::check(&shape::schema(&recipe.shape, schema, place)?, place)
 }
 
 /// A chain of files through a cache.
@@ -205,14 +215,16 @@ fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Optio
     let inner_from_ns = recipe.from_ns.saturating_add(margin_ns);
     let inner_to_ns = recipe.to_ns.saturating_sub(margin_ns);
     let (span_from_ns, span_to_ns) = span_recorded(recipe);
+    let name = recipe.shape.theirs("symbol");
     let mut row_first = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
-        let (from_ns, to_ns) = times(group);
+        let (from_ns, to_ns) = times(group, recipe.shape.theirs("exch_ts"));
         part.is_whole &= from_ns >= inner_from_ns && to_ns < inner_to_ns;
-        if from_ns < span_to_ns && to_ns >= span_from_ns && may_hold(group, &recipe.symbol) {
-            let is_mixed =
-                from_ns < span_from_ns || to_ns >= span_to_ns || !holds_only(group, &recipe.symbol);
+        if from_ns < span_to_ns && to_ns >= span_from_ns && may_hold(group, name, &recipe.symbol) {
+            let is_mixed = from_ns < span_from_ns
+                || to_ns >= span_to_ns
+                || !holds_only(group, name, &recipe.symbol);
             part.groups.push(Group { index, row_first, rows, is_mixed });
             part.from_ns = part.from_ns.min(from_ns);
             part.to_ns = part.to_ns.max(to_ns);
@@ -231,14 +243,18 @@ fn statistics<'a>(
 ) -> Option<&'a Statistics> {
     let column = group.columns().iter().find(|c| c.column_path().string() == name)?;
     let statistics = column.statistics()?;
-    let is_usable =
-        column.column_descr().sort_order() == order && !statistics.is_min_max_deprecated();
+    // A timestamp's unit need not be ns.
+    let is_stamp =
+        matches!(column.column_descr().logical_type_ref(), Some(LogicalType::Timestamp { .. }));
+    let is_usable = column.column_descr().sort_order() == order
+        && !is_stamp
+        && !statistics.is_min_max_deprecated();
     is_usable.then_some(statistics)
 }
 
 /// First and last stamp of a group; everything where the file does not tell.
-fn times(group: &RowGroupMetaData) -> (i64, i64) {
-    match statistics(group, "exch_ts", SortOrder::SIGNED) {
+fn times(group: &RowGroupMetaData, name: &str) -> (i64, i64) {
+    match statistics(group, name, SortOrder::SIGNED) {
         Some(Statistics::Int64(stats)) => (
             stats.min_opt().copied().unwrap_or(i64::MIN),
             stats.max_opt().copied().unwrap_or(i64::MAX),
@@ -247,9 +263,8 @@ fn times(group: &RowGroupMetaData) -> (i64, i64) {
     }
 }
 
-fn may_hold(group: &RowGroupMetaData, symbol: &str) -> bool {
-    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
-    else {
+fn may_hold(group: &RowGroupMetaData, name: &str, symbol: &str) -> bool {
+    let Some(Statistics::ByteArray(stats)) = statistics(group, name, SortOrder::UNSIGNED) else {
         return true;
     };
     let bytes = symbol.as_bytes();
@@ -259,9 +274,8 @@ fn may_hold(group: &RowGroupMetaData, symbol: &str) -> bool {
 
 /// Whether a group holds nothing but this symbol and, possibly, rows without any. Bounds that are not exact prove
 /// nothing.
-fn holds_only(group: &RowGroupMetaData, symbol: &str) -> bool {
-    let Some(Statistics::ByteArray(stats)) = statistics(group, "symbol", SortOrder::UNSIGNED)
-    else {
+fn holds_only(group: &RowGroupMetaData, name: &str, symbol: &str) -> bool {
+    let Some(Statistics::ByteArray(stats)) = statistics(group, name, SortOrder::UNSIGNED) else {
         return false;
     };
     let is = |bound: Option<&parquet::data_type::ByteArray>| {
@@ -330,6 +344,7 @@ impl Open {
                 }
                 Ok(Some(batch)) => {
                     reading.rows_given += batch.num_rows() as u64;
+                    let batch = shape::standard(&config.shape, &batch, &self.place)?;
                     reading.batch = Some(Batch::new(&batch, &self.place, row_first + given)?);
                 }
                 Ok(None) => {
@@ -366,17 +381,23 @@ impl Open {
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let schema = self.metadata.parquet_schema();
-        let has = |name: &str| builder.schema().column_with_name(name).is_some();
-        let mask = ProjectionMask::columns(schema, columns::needed(&self.place, has)?);
+        let theirs = |name: &'static str| config.shape.theirs(name);
+        let has =
+            |name: &str| builder.schema().column_with_name(config.shape.theirs(name)).is_some();
+        let needed = columns::needed(&self.place, has)?;
+        let mask = ProjectionMask::columns(schema, needed.map(theirs));
         let mut rows_filtered = None;
         if group.is_mixed {
             let met = Arc::new(AtomicU64::new(0));
             rows_filtered = Some(met.clone());
-            let mask = ProjectionMask::columns(schema, ["symbol", "exch_ts"]);
+            let mask = ProjectionMask::columns(schema, ["symbol", "exch_ts"].map(theirs));
+            let shape = config.shape.clone();
             let symbol = config.symbol.clone();
             let span_ns = span_recorded(config);
             let predicate = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
                 met.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                let batch = shape::standard(&shape, &batch, "");
+                let batch = batch.map_err(|e| ArrowError::SchemaError(e.to_string()))?;
                 may_select(&batch, &symbol, span_ns)
             });
             builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));

@@ -104,7 +104,7 @@ fn digest(rows: &Chunk) -> blake3::Hash {
 }
 
 fn is_transfer(asked: &Asked) -> bool {
-    asked.query.contains("ORDER BY exch_ts")
+    asked.query.contains("ORDER BY `exch_ts`")
 }
 
 /// The bytes of an undisturbed answer.

@@ -18,7 +18,7 @@ use source_support::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The engine, if there is one. It lives as long as the program.
@@ -64,8 +64,8 @@ fn server(url: &str, database: &str) -> Server {
         .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-const CREATE: Options = Options { create: true, append: false };
-const APPEND: Options = Options { create: false, append: true };
+static CREATE: LazyLock<Options> = LazyLock::new(|| Options { create: true, ..Options::default() });
+static APPEND: LazyLock<Options> = LazyLock::new(|| Options { append: true, ..Options::default() });
 
 fn bring(
     url: &str,
@@ -346,10 +346,10 @@ fn what_cannot_be_a_row_is_refused_before_anything_is_written() {
         rows
     };
     let cases: [(&str, Vec<Raw>); 6] = [
-        ("row 69000, column `bids_price`: the value is null", bad(69_000, |r| r.bids.0 = None)),
-        ("row 69003, column `price_scaled`: the value is null", bad(69_003, |r| r.price = None)),
-        ("row 5, column `symbol`: the value is null", bad(5, |r| r.symbol = None)),
-        ("row 69999, column `exch_ts`: the value is null", bad(69_999, |r| r.exch_ts = None)),
+        ("row 69000, column `bids_price`: the value is null, ", bad(69_000, |r| r.bids.0 = None)),
+        ("row 69003, column `price_scaled`: the value is null, ", bad(69_003, |r| r.price = None)),
+        ("row 5, column `symbol`: the value is null, ", bad(5, |r| r.symbol = None)),
+        ("row 69999, column `exch_ts`: the value is null, ", bad(69_999, |r| r.exch_ts = None)),
         ("row 8, column `type`: `Trade` is none of", bad(8, |r| r.kind = Some("Trade".into()))),
         ("row 4, column `asks_vol`: a level is null", bad(4, |r| r.asks.1 = Some(vec![None]))),
     ];

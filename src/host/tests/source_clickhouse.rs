@@ -279,7 +279,7 @@ fn a_run_over_an_export_is_the_run_over_the_table() {
     let text = std::fs::read_to_string(dir.join(export::MANIFEST)).expect("there is a manifest");
     let manifest: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!((&manifest, &manifest["rows"]), (&done.manifest, &58_000.into()));
-    assert!(text.contains("ORDER BY exch_ts, ingest_ts, seq_no"), "{text}");
+    assert!(text.contains("ORDER BY `exch_ts`, `ingest_ts`, `seq_no`"), "{text}");
 
     let files = format!("parquet: {{ files: [\"{}/symbol=*/*.parquet\"] }}", dir.display());
     let copy = of_two_days("table", &files, &out);

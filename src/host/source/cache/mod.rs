@@ -60,6 +60,7 @@ pub fn begin_key(config: &DecodeConfig) -> blake3::Hasher {
         expired_ns,
         ts_grid_ns,
         malformed_skip,
+        shape,
         chunk_rows: _,
     } = config;
     let mut hasher = blake3::Hasher::new();
@@ -72,6 +73,7 @@ pub fn begin_key(config: &DecodeConfig) -> blake3::Hasher {
     add_text(&mut hasher, symbol);
     hasher.update(&lot.to_le_bytes());
     hasher.update(&[u8::from(*negative_prices), u8::from(*malformed_skip)]);
+    add_text(&mut hasher, &shape.text());
     for ns in [from_ns, to_ns, expired_ns, ts_grid_ns] {
         hasher.update(&ns.to_le_bytes());
     }

@@ -378,6 +378,7 @@ fn config(chunk_rows: usize) -> DecodeConfig {
         expired_ns: i64::MAX,
         ts_grid_ns: 1,
         malformed_skip: false,
+        shape: Default::default(),
         chunk_rows,
     }
 }

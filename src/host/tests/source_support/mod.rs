@@ -156,6 +156,7 @@ pub fn config(symbol: &str) -> DecodeConfig {
         expired_ns: i64::MAX,
         ts_grid_ns: 1,
         malformed_skip: false,
+        shape: Default::default(),
         chunk_rows: 65_536,
     }
 }
