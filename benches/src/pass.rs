@@ -83,7 +83,11 @@ pub fn replay(
         params.push(("phase", number as i64));
         (lane(number), vec![plugin.slot(&params)])
     });
-    Replay::new(instruments, FeedConfig::default(), 1, lanes.collect()).expect("a valid config")
+    let replay = Replay::new(instruments, FeedConfig::default(), 1, lanes.collect());
+    let mut replay = replay.expect("a valid config");
+    // As a run that writes tables does.
+    replay.keep_sent();
+    replay
 }
 
 struct Discard;

@@ -123,7 +123,10 @@ fn lane(feed_ns: i64) -> LaneConfig {
 fn replay(lanes: Vec<(LaneConfig, Vec<StrategySlot<CStrategy>>)>) -> Replay<CStrategy> {
     let feed = FeedConfig { window_rows: 4_096, ..FeedConfig::default() };
     let instruments = vec![pass::instrument(0, tape::endless_sessions())];
-    Replay::new(instruments, feed, 1, lanes).expect("it is valid")
+    let mut replay = Replay::new(instruments, feed, 1, lanes).expect("it is valid");
+    // As a run that writes tables does.
+    replay.keep_sent();
+    replay
 }
 
 #[test]
