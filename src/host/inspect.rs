@@ -5,18 +5,25 @@
 //! excluded by a reason, dropped or skipped; each reason comes with its first row. Whether equal ticks are legal at a
 //! venue or double writes of a source cannot be told from one of them: of all ticks that equal another at their stamp, those in
 //! even numbers are told, before any are dropped. Memory: a window and a chunk a stream.
+//!
+//! [`whole`] looks at all days of a symbol in one reading, for `crate::quality`; every count but that of the rows that cannot
+//! be read, which have no sure day, is the same.
+
+mod scale;
 
 use crate::config::Config;
 use crate::config::data::SourceSpec;
 use crate::config::scalar::{decimal_text, instant_text};
 use crate::output::result::feed_counts;
 use crate::output::table::{aligned, count};
+use crate::quality::{self, Breach};
 use crate::signal;
 use crate::source::pending::{FeedError, Pending};
 use crate::source::{self, Chunk, Day, SourceStats};
 use btcore::exchange::is_on_tick;
 use btcore::feed::{Feed, FeedStats};
-use btcore::wire::{Event, Instrument, UNDEF_PRICE, kind};
+use btcore::wire::{Event, Instrument, UNDEF_PRICE, flags, kind};
+use scale::{Misscaled, Prices};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -73,6 +80,10 @@ pub struct Inspected {
     pub ticks: Ticks,
     /// Rows whose price, or a best price, is not on the instrument's ladder.
     pub off_ladder: u64,
+    /// Trades while the book stands still, where the config looks for them.
+    pub stale: u64,
+    /// What the prices look like, where they do not look like this instrument's.
+    pub scale: Option<Misscaled>,
     /// The first row of each count that is not plain.
     pub first: BTreeMap<String, String>,
 }
@@ -108,7 +119,7 @@ pub fn inspect(
                 part.instruments = vec![spec.clone()];
                 (part.data.from_ns, part.data.to_ns) = span_ns;
                 (part.data.malformed_skip, part.data.cache) = (true, None);
-                found.push(of_part(&part, label)?);
+                found.extend(of_part(&part, vec![Day { label, to_ns: i64::MAX }], true)?);
             }
         }
     }
@@ -122,27 +133,44 @@ pub fn inspect(
     Ok(found)
 }
 
-/// Looks at all rows of a config of one instrument.
-fn of_part(config: &Config, day: String) -> Result<Inspected, InspectError> {
+/// Looks at all days of one instrument of a config in one reading, and at what the source left out of all of them.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn whole(config: &Config, index: usize) -> Result<(Vec<Inspected>, SourceStats), InspectError> {
+    let spec = &config.instruments[index];
+    let mut part = config.clone();
+    part.instruments = vec![spec.clone()];
+    let mut found = of_part(&part, source::days(spec, &config.data), false)?;
+    let source = found.iter_mut().rfind(|day| day.source != SourceStats::default());
+    let source = source.map(|day| std::mem::take(&mut day.source)).unwrap_or_default();
+    found.retain(|day| day.stats.rows_in > 0);
+    Ok((found, source))
+}
+
+/// Looks at all rows of a config of one instrument, and says on which of these days they lie.
+fn of_part(
+    config: &Config,
+    days: Vec<Day>,
+    is_scale_asked: bool,
+) -> Result<Vec<Inspected>, InspectError> {
     let instrument = &config.instruments[0].instrument;
     let mut sources = source::open(config).map_err(FeedError::from)?;
     let mut feed = Feed::new(config.data.feed, sources.len(), std::slice::from_ref(instrument));
     let mut pending: Vec<Pending> = sources.iter().map(|_| Pending::default()).collect();
-    let mut stamps: Vec<Stamp> = sources.iter().map(|_| Stamp::default()).collect();
-    let mut found = Inspected {
-        symbol: instrument.symbol.clone(),
-        day,
-        stats: FeedStats::default(),
-        source: SourceStats::default(),
-        ticks: Ticks::default(),
-        off_ladder: 0,
-        first: BTreeMap::new(),
+    let mut raws: Vec<Raw> = sources.iter().map(|_| Raw::default()).collect();
+    let mut look = Look {
+        instrument,
+        stale_after_ns: config.data.quality.stale_after_ns,
+        trade_first_ns: None,
+        prices: is_scale_asked.then(Prices::default),
     };
+    let mut found = Days::new(&instrument.symbol, days);
     let mut seen = 0;
     loop {
         feed.pump();
         for event in feed.window().events_from(seen) {
-            found.look(instrument, event);
+            look.at(found.of(event.ts_exch_ns), event);
         }
         seen = feed.window().row_end();
         feed.free_before(seen);
@@ -150,29 +178,79 @@ fn of_part(config: &Config, day: String) -> Result<Inspected, InspectError> {
             break;
         }
         if let Some(stream) = feed.starving() {
-            let (stamp, ticks) = (&mut stamps[stream], &mut found.ticks);
-            let note = |chunk: &Chunk| stamp.take(chunk, ticks);
+            let (raw, found) = (&mut raws[stream], &mut found);
+            let note = |chunk: &Chunk| raw.take(chunk, found);
             pending[stream].feed(&mut feed, stream, sources[stream].as_mut(), note)?;
         }
         if let Some(number) = signal::caught() {
             return Err(InspectError::Signal(number));
         }
     }
-    stamps.iter_mut().for_each(|stamp| stamp.close(&mut found.ticks));
-    found.stats = feed.stats()[0];
-    for source in &sources {
-        let stats = source.stats();
-        found.source.rows_read += stats.rows_read;
-        found.source.rows_selected += stats.rows_selected;
-        found.source.books_cut += stats.books_cut;
-        for (reason, rows) in &stats.skipped {
-            *found.source.skipped.entry(reason.clone()).or_default() += rows;
-        }
-        for (reason, place) in &stats.skipped_first {
-            found.source.skipped_first.entry(reason.clone()).or_insert_with(|| place.clone());
+    raws.iter_mut().for_each(|raw| raw.close(&mut found));
+    let mut found = found.days;
+    for day in &mut found {
+        // What came in and did not get into the window.
+        let FeedStats { rows_in, books_in, trades_in, .. } = day.stats;
+        day.stats.dropped_duplicates = rows_in - books_in - trades_in;
+        if day.stats.dropped_duplicates == 0 {
+            day.first.remove("dropped_duplicates");
         }
     }
+    debug_assert!(
+        found.len() != 1 || found[0].stats == feed.stats()[0],
+        "Invariant: the counts are those of the feed"
+    );
+    let Some(last) = found.last_mut() else { return Ok(found) };
+    for source in &sources {
+        let stats = source.stats();
+        last.source.rows_read += stats.rows_read;
+        last.source.rows_selected += stats.rows_selected;
+        last.source.books_cut += stats.books_cut;
+        for (reason, rows) in &stats.skipped {
+            *last.source.skipped.entry(reason.clone()).or_default() += rows;
+        }
+        for (reason, place) in &stats.skipped_first {
+            last.source.skipped_first.entry(reason.clone()).or_insert_with(|| place.clone());
+        }
+    }
+    last.scale = look.prices.and_then(|prices| prices.judge(instrument, 1_000_000));
     Ok(found)
+}
+
+/// The days of one symbol, and which was the last one looked for.
+struct Days {
+    ends_ns: Vec<i64>,
+    days: Vec<Inspected>,
+    at: usize,
+}
+
+impl Days {
+    fn new(symbol: &str, days: Vec<Day>) -> Self {
+        let ends_ns = days.iter().map(|day| day.to_ns).collect();
+        let empty = |day: Day| Inspected {
+            symbol: symbol.into(),
+            day: day.label,
+            stats: FeedStats::default(),
+            source: SourceStats::default(),
+            ticks: Ticks::default(),
+            off_ladder: 0,
+            stale: 0,
+            scale: None,
+            first: BTreeMap::new(),
+        };
+        Days { ends_ns, days: days.into_iter().map(empty).collect(), at: 0 }
+    }
+
+    /// The day of an instant; the last has no end.
+    fn of(&mut self, ts_ns: i64) -> &mut Inspected {
+        let is_here =
+            ts_ns < self.ends_ns[self.at] && (self.at == 0 || ts_ns >= self.ends_ns[self.at - 1]);
+        if !is_here {
+            let at = self.ends_ns.partition_point(|end_ns| *end_ns <= ts_ns);
+            self.at = at.min(self.days.len() - 1);
+        }
+        &mut self.days[self.at]
+    }
 }
 
 fn skipped(source: &SourceStats) -> u64 {
@@ -182,29 +260,60 @@ fn skipped(source: &SourceStats) -> u64 {
 /// Counts that every plain row is in.
 const PLAIN: [&str; 4] = ["rows_in", "books_in", "trades_in", "rows_used"];
 
-impl Inspected {
-    fn look(&mut self, instrument: &Instrument, event: &Event) {
+/// What finished rows are held against.
+struct Look<'a> {
+    instrument: &'a Instrument,
+    stale_after_ns: Option<i64>,
+    /// Stamp of the first trade in the session that no book has followed.
+    trade_first_ns: Option<i64>,
+    prices: Option<Prices>,
+}
+
+impl Look<'_> {
+    fn at(&mut self, day: &mut Inspected, event: &Event) {
+        let is_trade = event.kind == kind::TRADE;
+        if !is_trade {
+            self.trade_first_ns = None;
+        }
         if !matches!(event.kind, kind::BOOK | kind::TRADE) {
             return;
         }
-        let is_off = |price: i64| price != UNDEF_PRICE && !is_on_tick(instrument, price);
-        let is_off = match event.kind {
-            kind::TRADE => is_off(event.trade_price),
-            _ => is_off(event.bid_price) || is_off(event.ask_price),
+        let prices: &[i64] = match is_trade {
+            true => &[event.trade_price],
+            false => &[event.bid_price, event.ask_price],
         };
-        if is_off {
-            self.off_ladder += 1;
-            self.note("off_ladder", event);
+        if let Some(seen) = &mut self.prices
+            && event.flags & flags::SENTINEL == 0
+        {
+            seen.take(prices);
         }
+        let is_off = |&price: &i64| price != UNDEF_PRICE && !is_on_tick(self.instrument, price);
+        if prices.iter().any(is_off) {
+            day.off_ladder += 1;
+            day.note("off_ladder", event);
+        }
+        if let Some(after_ns) = self.stale_after_ns
+            && is_trade
+            && event.flags & (flags::OUT_OF_SESSION | flags::AUCTION | flags::AUCTION_PRINT) == 0
+        {
+            let first_ns = *self.trade_first_ns.get_or_insert(event.ts_exch_ns);
+            if event.ts_exch_ns.saturating_sub(first_ns) > after_ns {
+                day.stale += 1;
+                day.note("stale", event);
+            }
+        }
+        day.stats.count(event);
         let mut alone = FeedStats::default();
         alone.count(event);
         for (name, rows) in feed_counts(&alone) {
             if rows > 0 && !PLAIN.contains(&name) {
-                self.note(name, event);
+                day.note(name, event);
             }
         }
     }
+}
 
+impl Inspected {
     fn note(&mut self, name: &str, event: &Event) {
         if !self.first.contains_key(name) {
             self.first.insert(name.into(), text_of(event));
@@ -217,12 +326,12 @@ impl Inspected {
         let feed = feed.map(|(name, rows)| (name.to_owned(), rows));
         let skipped =
             self.source.skipped.iter().map(|(why, rows)| (format!("skipped_{why}"), *rows));
-        let ladder = std::iter::once(("off_ladder".to_owned(), self.off_ladder));
-        feed.chain(ladder).chain(skipped).collect()
+        let own = [("off_ladder".to_owned(), self.off_ladder), ("stale".to_owned(), self.stale)];
+        feed.chain(own).chain(skipped).collect()
     }
 
     /// The first row of a count.
-    fn first_of(&self, name: &str) -> Option<&str> {
+    pub fn first_of(&self, name: &str) -> Option<&str> {
         let skipped =
             name.strip_prefix("skipped_").and_then(|why| self.source.skipped_first.get(why));
         skipped.or_else(|| self.first.get(name)).map(String::as_str)
@@ -248,30 +357,56 @@ fn text_of(event: &Event) -> String {
     format!("{} {what}", instant_text(event.ts_exch_ns))
 }
 
-/// The ticks of one stream at one stamp.
-#[derive(Default)]
-struct Stamp {
+/// The raw rows of one stream: its ticks at one stamp, and what only raw rows tell.
+struct Raw {
+    ts_newest_ns: i64,
     ts_ns: i64,
     /// Price, quantity, aggressor; and how many of them.
     groups: Vec<((i64, u32, i8), u64)>,
+    /// The row before, with its number.
+    previous: Option<(Event, u64)>,
 }
 
-impl Stamp {
-    fn take(&mut self, chunk: &Chunk, ticks: &mut Ticks) {
-        for event in chunk.events.iter().filter(|event| event.kind == kind::TRADE) {
-            if event.ts_exch_ns != self.ts_ns {
-                self.close(ticks);
-                self.ts_ns = event.ts_exch_ns;
+impl Default for Raw {
+    fn default() -> Self {
+        Raw { ts_newest_ns: i64::MIN, ts_ns: 0, groups: Vec::new(), previous: None }
+    }
+}
+
+impl Raw {
+    fn take(&mut self, chunk: &Chunk, days: &mut Days) {
+        for (event, &seq) in chunk.events.iter().zip(&chunk.seqs) {
+            if event.kind == kind::TRADE {
+                if event.ts_exch_ns != self.ts_ns {
+                    self.close(days);
+                    self.ts_ns = event.ts_exch_ns;
+                }
+                let tick = (event.trade_price, event.trade_qty, event.aggressor);
+                match self.groups.iter_mut().find(|(known, _)| *known == tick) {
+                    Some((_, rows)) => *rows += 1,
+                    None => self.groups.push((tick, 1)),
+                }
             }
-            let tick = (event.trade_price, event.trade_qty, event.aggressor);
-            match self.groups.iter_mut().find(|(known, _)| *known == tick) {
-                Some((_, rows)) => *rows += 1,
-                None => self.groups.push((tick, 1)),
+            let day = days.of(event.ts_exch_ns);
+            day.stats.rows_in += 1;
+            if event.ts_exch_ns < self.ts_newest_ns {
+                day.stats.reordered += 1;
+                day.note("reordered", event);
             }
+            self.ts_newest_ns = self.ts_newest_ns.max(event.ts_exch_ns);
+            if seq != 0 && self.previous == Some((*event, seq)) {
+                // The likely first; whether the feed drops it, it decides itself.
+                day.note("dropped_duplicates", event);
+            }
+            self.previous = Some((*event, seq));
         }
     }
 
-    fn close(&mut self, ticks: &mut Ticks) {
+    fn close(&mut self, days: &mut Days) {
+        if self.groups.is_empty() {
+            return;
+        }
+        let ticks = &mut days.of(self.ts_ns).ticks;
         for (_, rows) in self.groups.drain(..) {
             ticks.all += rows;
             ticks.alike += if rows > 1 { rows } else { 0 };
@@ -281,12 +416,13 @@ impl Stamp {
 }
 
 /// As JSON, every count of every day.
-pub fn document(days: &[Inspected]) -> Value {
+pub fn document(days: &[Inspected], breaches: &[Breach]) -> Value {
     let of_day = |day: &Inspected| {
         let counts: Map<String, Value> = feed_counts(&day.stats)
             .into_iter()
             .map(|(name, rows)| (name.to_owned(), rows.into()))
             .chain([("off_ladder".to_owned(), day.off_ladder.into())])
+            .chain([("stale".to_owned(), day.stale.into())])
             .collect();
         let names = day.counts();
         let first: Map<String, Value> = names
@@ -302,6 +438,7 @@ pub fn document(days: &[Inspected]) -> Value {
             "skipped": day.source.skipped,
             "counts": counts,
             "first": first,
+            "scale": day.scale.as_ref().map(Misscaled::text),
             "ticks": { "all": day.ticks.all, "alike": day.ticks.alike, "even": day.ticks.even },
         })
     };
@@ -309,11 +446,13 @@ pub fn document(days: &[Inspected]) -> Value {
         "format": "btcore-inspect",
         "version": 1,
         "days": days.iter().map(of_day).collect::<Vec<_>>(),
+        "exceeded": quality::document(breaches),
     })
 }
 
-/// As tables: rows by symbol and day, the first of each reason, and what tells equal ticks apart.
-pub fn table(days: &[Inspected]) -> String {
+/// As tables: rows by symbol and day, those marked that exceed a threshold, the first of each reason, what tells equal ticks
+/// apart, and prices that look odd.
+pub fn table(days: &[Inspected], breaches: &[Breach]) -> String {
     let mut totals: BTreeMap<String, u64> = BTreeMap::new();
     let mut names: Vec<String> = Vec::new();
     for day in days {
@@ -333,7 +472,16 @@ pub fn table(days: &[Inspected]) -> String {
         let rows_in = day.stats.rows_in + skipped(&day.source);
         let fixed =
             [day.symbol.clone(), day.day.clone(), count(rows_in), count(day.stats.rows_used)];
-        let of = |name: &String| count(counts.get(name).copied().unwrap_or(0));
+        let is_over = |name: &str| {
+            breaches.iter().any(|breach| {
+                (&breach.symbol, &breach.day) == (&day.symbol, &day.day)
+                    && quality::of_reason(day, breach.reason).is_some_and(|(_, of)| of == name)
+            })
+        };
+        let of = |name: &String| {
+            let mark = if is_over(name) { "!" } else { "" };
+            format!("{}{mark}", count(counts.get(name).copied().unwrap_or(0)))
+        };
         rows.push(fixed.into_iter().chain(names.iter().map(of)).collect());
     }
     let mut text = aligned(&rows, false);
@@ -381,6 +529,15 @@ pub fn table(days: &[Inspected]) -> String {
             "a few are one order that met several; nearly all in even numbers is a source that writes each twice: \
              data.duplicates: drop_second_tick"
         );
+    }
+    for day in days {
+        if let Some(scale) = &day.scale {
+            let _ = writeln!(text, "\n{} {}: {}", day.symbol, day.day, scale.text());
+        }
+    }
+    if !breaches.is_empty() {
+        text.push_str("\nthresholds of data.quality that are exceeded (marked ! above)\n");
+        text.push_str(&quality::table(breaches));
     }
     text
 }

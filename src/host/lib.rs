@@ -14,6 +14,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod progress;
 pub mod provenance;
+pub mod quality;
 pub mod rules;
 pub mod run;
 pub mod server;

@@ -20,6 +20,7 @@ use bt_host::inspect;
 use bt_host::output::{invocation, summary, table};
 use bt_host::progress::{Mode, Progress};
 use bt_host::provenance::BUILD;
+use bt_host::quality;
 use bt_host::run::{self, Options, RunError};
 use bt_host::stamps;
 use bt_host::store::{self, Bars};
@@ -726,15 +727,20 @@ fn validate(config: &Config) -> ExitCode {
 }
 
 fn inspect_rows(config: &Config, args: &InspectArgs) -> ExitCode {
-    match inspect::inspect(config, args.symbol.as_deref(), args.day.as_deref()) {
-        Ok(days) if args.json => say(format_args!("{:#}\n", inspect::document(&days))),
-        Ok(days) => say(format_args!("{}", inspect::table(&days))),
+    let days = match inspect::inspect(config, args.symbol.as_deref(), args.day.as_deref()) {
+        Ok(days) => days,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(error.exit_code());
         }
+    };
+    let breaches = quality::judge(&config.data.quality, &days);
+    if args.json {
+        say(format_args!("{:#}\n", inspect::document(&days, &breaches)));
+    } else {
+        say(format_args!("{}", inspect::table(&days, &breaches)));
     }
-    ExitCode::SUCCESS
+    if breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(5) }
 }
 
 fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {

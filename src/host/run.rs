@@ -19,6 +19,7 @@ use crate::pipeline::times::Times;
 use crate::pipeline::{Layout, Written, drive};
 use crate::plugin::{self, Code, PluginError};
 use crate::progress::{Mode, Progress};
+use crate::quality::{self, QualityError};
 use crate::server::talk::Retries;
 use crate::source::pending::FeedError;
 use crate::source::{self, RowSource, SourceError};
@@ -39,6 +40,9 @@ pub enum RunError {
     /// Rows could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Rows could not be looked at, or are not good enough.
+    #[error(transparent)]
+    Quality(#[from] QualityError),
     /// A strategy could not be loaded.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -96,6 +100,8 @@ impl RunError {
             RunError::Plugin(_) => 6,
             RunError::Source(error) => error.exit_code(),
             RunError::Store { error, .. } => error.exit_code(),
+            RunError::Quality(QualityError::Inspect(error)) => error.exit_code(),
+            RunError::Quality(QualityError::Refused(_)) => 5,
             RunError::Output(OutputError::Taken { .. }) => 2,
             RunError::Output(_) => 74,
             RunError::Core(fault) => match fault.status {
@@ -146,6 +152,7 @@ pub fn run(config: &Config, options: &Options<'_>) -> Result<Finished, RunError>
     let attempt = Uuid::now_v7();
     dir::check_target(&config.output.dir, options.force)?;
     let codes = open_codes(config)?;
+    quality::check(config)?;
     let mut sources = source::open(config)?;
     let staging = Staging::create(&config.output.dir, options.force, attempt)?;
     let mut lanes = open_lanes(config, staging.path())?;

@@ -5,6 +5,7 @@
 
 use super::fault::SECRET_KEYS;
 use super::glob;
+use super::quality::{self, QualitySpec};
 use super::reader::{Cursor, Map};
 use super::scalar::{self, Edge};
 use super::session;
@@ -41,6 +42,8 @@ pub struct DataSpec {
     pub chunk_rows: usize,
     /// Where decoded rows are kept for the next run. No result depends on it.
     pub cache: Option<CacheSpec>,
+    /// How many odd rows a run stands. No result depends on it, but whether there is one.
+    pub quality: QualitySpec,
 }
 
 /// A directory of decoded rows.
@@ -173,6 +176,7 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
     let feed = read_feed(&map);
     let chunk_rows = map.get("chunk_rows").map_or(Some(65_536), |at| at.count(1..=16_777_216));
     let cache = map.get("cache").map_or(Some(None), |at| read_cache(&at, base));
+    let quality = map.get("quality").map_or(Some(QualitySpec::default()), |at| quality::read(&at));
     map.finish();
     let (from_ns, to_ns) = span?;
     let (source, shape) = source?;
@@ -186,6 +190,7 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
         feed: feed?,
         chunk_rows: chunk_rows?,
         cache: cache?,
+        quality: quality?,
     })
 }
 

@@ -13,6 +13,7 @@ pub mod instrument;
 pub mod lane;
 pub mod latency;
 pub mod origin;
+pub mod quality;
 pub mod reader;
 pub mod scalar;
 pub mod schema;

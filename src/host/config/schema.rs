@@ -98,6 +98,18 @@ scalar!(
     r"^[0-9.]+ ?(ns|us|µs|ms|s|m|h)?$",
     "A percentage, or a duration with its unit."
 );
+scalar!(
+    Threshold,
+    ["string", "integer"],
+    r"^(off|[0-9_]+|[0-9.]+ ?%)$",
+    "A count such as 0, a share of the rows in such as 0.1%, or off."
+);
+scalar!(
+    DurationOrOff,
+    ["string", "integer"],
+    r"^(off|[0-9.]+ ?(ns|us|µs|ms|s|m|h))$",
+    "A duration with its unit, or off."
+);
 scalar!(Date, "string", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "A date.");
 scalar!(
     Word,
@@ -198,6 +210,40 @@ shape! {
         window_rows: Option<u32>,
         /// Where decoded rows are kept for the next run. Default off. No result depends on it.
         cache: Option<CacheOrOff>,
+        /// How many odd rows of a symbol and trading day end a run before it begins, by reason. Default off.
+        quality: Option<QualityOrOff>,
+    }
+
+    /// Thresholds by reason, over each symbol and trading day: a count, or a share of the rows in.
+    struct Quality {
+        /// Rows that equal another and were dropped, by `duplicates`.
+        duplicates: Option<Threshold>,
+        /// Books without any level.
+        empty_book: Option<Threshold>,
+        /// Crossed and locked books.
+        crossed: Option<Threshold>,
+        /// Prices that are words.
+        sentinel: Option<Threshold>,
+        /// Rows outside every session.
+        out_of_session: Option<Threshold>,
+        /// Books without bids or without asks.
+        one_sided: Option<Threshold>,
+        /// Trades of unknown aggressor.
+        unknown_aggressor: Option<Threshold>,
+        /// Stamps off `ts_grid_ns`.
+        off_grid: Option<Threshold>,
+        /// Rows without a usable receive clock.
+        no_recv_clock: Option<Threshold>,
+        /// Prices that are not on the instrument's ladder.
+        off_ladder: Option<Threshold>,
+        /// Trades while the book stands still; needs `stale_after`.
+        stale: Option<Threshold>,
+        /// Rows behind a newer one of their source; `reorder` says how far they may lie.
+        backward_time: Option<Threshold>,
+        /// Rows that cannot be read, where `malformed: skip` leaves them out; over all days.
+        skipped: Option<Threshold>,
+        /// A trade so long behind another one, with no book of the symbol since, is stale. Default off.
+        stale_after: Option<DurationOrOff>,
     }
 
     /// A directory of decoded rows.
@@ -801,6 +847,8 @@ macro_rules! choices {
 choices! {
     /// A cache, or none.
     CacheOrOff: CacheWord | Cache,
+    /// Thresholds, or none.
+    QualityOrOff: CacheWord | Quality,
     /// Rules of a market: built in, or a file.
     Rules: RulesWord | RulesFigure,
     /// What is ahead on arrival, beside what is displayed.

@@ -5,6 +5,7 @@
 use crate::config::fault::Faults;
 use crate::output::OutputError;
 use crate::plugin::PluginError;
+use crate::quality::QualityError;
 use crate::run::RunError;
 use crate::source::SourceError;
 use btcore::wire::Status;
@@ -50,6 +51,8 @@ impl Failure {
             RunError::Plugin(_) => "strategy_load",
             RunError::NoData { .. } | RunError::Source(SourceError::NoSession { .. }) => "no_data",
             RunError::Source(_) => "source",
+            RunError::Quality(QualityError::Inspect(_)) => "source",
+            RunError::Quality(QualityError::Refused(_)) => "data",
             RunError::Output(_) => "output",
             RunError::Store { .. } => "publish",
             RunError::Panic(_) => "panic",
@@ -62,8 +65,13 @@ impl Failure {
                 _ => "core",
             },
         };
-        let text = error.to_string().replace('\n', " ");
-        Failure { kind, text, detail: String::new(), exit_code: error.exit_code() }
+        let (text, detail) = match error {
+            RunError::Quality(QualityError::Refused(refused)) => {
+                (refused.headline(), error.to_string())
+            }
+            _ => (error.to_string().replace('\n', " "), String::new()),
+        };
+        Failure { kind, text, detail, exit_code: error.exit_code() }
     }
 
     /// The program itself failed over a member.

@@ -169,6 +169,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
         started: jiff::Timestamp::now().to_string(),
         config_path: options.config_path.clone(),
         gauge: Arc::new(AtomicU64::new(0)),
+        verdicts: Mutex::default(),
     };
     let mut failed: BTreeMap<usize, Failure> = invalid.into_iter().collect();
     let mut times = PassTimes::default();
@@ -197,6 +198,7 @@ pub fn run<'a>(spec: &'a SweepSpec, options: &Options) -> Result<Finished<'a>, S
                 "warning: the data have changed since {count} members were run; they run again"
             );
             pending.iter().for_each(|member| drop(done.remove(member)));
+            start.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
     place::strangers(&ground, failed.keys().copied());

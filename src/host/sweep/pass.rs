@@ -22,16 +22,19 @@ use crate::pipeline::{Layout, drive, panic_text};
 use crate::plugin::Code;
 use crate::progress::{GAUGE_PARTS, Gauge, Progress};
 use crate::provenance::hex;
+use crate::quality;
 use crate::run::{self, RunError};
+use crate::signal;
 use crate::source::{self, RowSource};
 use crate::store::{self, StoreError};
 use btcore::engine::{Replay, StrategySlot};
 use btcore::wire::Status;
 use btcore_ffi::CStrategy;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -62,6 +65,20 @@ pub struct Start<'a> {
     pub config_path: String,
     /// Progress of all passes: parts of lanes.
     pub gauge: Arc<AtomicU64>,
+    /// Whether each market's rows are good enough; looked at once, by the first of its passes.
+    pub verdicts: Mutex<BTreeMap<usize, Arc<OnceLock<Result<(), Failure>>>>>,
+}
+
+impl Start<'_> {
+    /// Whether the rows of a market are good enough for its members.
+    fn verdict(&self, market: usize, config: &Config) -> Result<(), Failure> {
+        let slot = {
+            let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+            verdicts.entry(market).or_default().clone()
+        };
+        let look = || quality::check(config).map_err(|error| Failure::of_run(&error.into()));
+        slot.get_or_init(look).clone()
+    }
 }
 
 /// Runs a pass.
@@ -101,6 +118,12 @@ enum Trouble {
     Market(RunError),
     /// For which one of its lanes is to blame.
     Pass(RunError),
+}
+
+impl From<SweepError> for Trouble {
+    fn from(error: SweepError) -> Self {
+        Trouble::Sweep(error)
+    }
 }
 
 impl From<OutputError> for Trouble {
@@ -163,6 +186,15 @@ fn replay(start: &Start<'_>, pass: &Pass, outcome: &mut Outcome) -> Result<(), T
         }
     }
     let Some(first) = seats.first() else { return Ok(()) };
+    if let Ok(planned) = &start.plan.members[first.member]
+        && let Err(failure) = start.verdict(planned.market, &first.config)
+    {
+        if let Some(number) = signal::caught() {
+            return Err(SweepError::Signal { number, done: 0, total: 0 }.into());
+        }
+        outcome.failed.extend(seats.iter().map(|seat| (seat.member, failure.clone())));
+        return Ok(());
+    }
     let mut sources = source::open(&first.config).map_err(|error| Trouble::Market(error.into()))?;
     let data = &first.config.data;
     let (feed, span) = (data.feed, (data.from_ns, data.to_ns));

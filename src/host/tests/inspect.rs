@@ -62,7 +62,7 @@ fn sizes(count: usize) -> Option<Vec<Option<i64>>> {
 }
 
 fn count_of(day: &Inspected, name: &str) -> u64 {
-    let document = inspect::document(std::slice::from_ref(day));
+    let document = inspect::document(std::slice::from_ref(day), &[]);
     document["days"][0]["counts"][name].as_u64().unwrap_or_else(|| panic!("there is no {name}"))
 }
 
