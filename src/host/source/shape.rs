@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(ints(3, vec![3, 1]), [Some(1_000_000), None]);
         assert_eq!(ints(1, vec![i64::MAX, 7]), [None, Some(7_000_000)]);
         assert_eq!(brought(None, Int32Array::from(vec![Some(7), None])), [Some(7), None]);
-        let decimals = Decimal128Array::from(vec![Some(123_456_789_00), Some(5), None]);
+        let decimals = Decimal128Array::from(vec![Some(12_345_678_900), Some(5), None]);
         let decimals = decimals.with_precision_and_scale(20, 8).expect("it fits");
         assert_eq!(brought(None, decimals), [Some(123_456_789), None, None]);
     }
