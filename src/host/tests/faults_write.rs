@@ -12,8 +12,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-const SCHEDULES: u64 = 100;
-const DATABASE: &str = "faults_write";
+/// Schedules of one database, and databases that are written to beside each other.
+const SCHEDULES: u64 = 25;
+const DATABASES: u64 = 4;
 const MEMORY: &str = "Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED) (version 25.12.3.21 (official build))\n";
 const DISK: &str = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE) (version 25.12.3.21 (official build))\n";
 
@@ -52,6 +53,7 @@ fn draw(draws: &mut Draws) -> Fault {
 struct Place {
     runtime: tokio::runtime::Runtime,
     client: Client,
+    database: String,
 }
 
 impl Place {
@@ -63,7 +65,10 @@ impl Place {
 
     /// The attempt that readers see of each run.
     fn visible(&self) -> Vec<String> {
-        self.ask(&format!("SELECT toString(attempt) FROM {DATABASE}.backtest_runs ORDER BY run_id"))
+        self.ask(&format!(
+            "SELECT toString(attempt) FROM {}.backtest_runs ORDER BY run_id",
+            self.database
+        ))
     }
 
     /// What readers see of every table, whoever published it and when.
@@ -72,14 +77,26 @@ impl Place {
         let hash = |table: &str| {
             self.ask(&format!(
                 "SELECT concat('{table} ', toString(count()), ' ', toString(sum(cityHash64(tuple(* EXCEPT attempt))))) FROM \
-                 {DATABASE}.backtest_{table}"
+                 {}.backtest_{table}",
+                self.database
             ))
         };
         let runs = self.ask(&format!(
-            "SELECT toString(sum(cityHash64(tuple(* EXCEPT (attempt, created_at, published_at))))) FROM {DATABASE}.backtest_runs"
+            "SELECT toString(sum(cityHash64(tuple(* EXCEPT (attempt, created_at, published_at))))) FROM {}.backtest_runs",
+            self.database
         ));
         tables.iter().flat_map(|table| hash(table)).chain(runs).collect()
     }
+}
+
+/// What the schedules of a database came to.
+#[derive(Default)]
+struct Tally {
+    struck: usize,
+    hits: usize,
+    open: usize,
+    recovered: usize,
+    refused: usize,
 }
 
 #[test]
@@ -93,8 +110,6 @@ fn a_hundred_schedules_end_whole_or_out_of_sight() {
     std::fs::create_dir_all(&dir).unwrap();
     let front = Front::start(&library, &dir.join("engine")).expect("the engine starts");
     let url = front.url().to_string();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let place = Place { runtime, client: Client::default().with_url(&url) };
     let results = dir.join("results");
     let made = Command::new(env!("CARGO_BIN_EXE_bt-host"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -104,24 +119,55 @@ fn a_hundred_schedules_end_whole_or_out_of_sight() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let begun = Instant::now();
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        let start = |number| {
+            scope.spawn({
+                let (url, results) = (url.as_str(), results.as_path());
+                move || schedules(url, number, results)
+            })
+        };
+        let threads: Vec<_> = (0..DATABASES).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().expect("its schedules hold")).collect()
+    });
+    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
+    let (struck, hits, open) = (sum(|t| t.struck), sum(|t| t.hits), sum(|t| t.open));
+    let (recovered, refused) = (sum(|t| t.recovered), sum(|t| t.refused));
+    let all = (SCHEDULES * DATABASES) as usize;
+    println!(
+        "{all} schedules, {struck} struck, {hits} hits, {open} of them in an open transfer; {recovered} recovered, \
+         {refused} clean errors, in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    assert!(struck * 100 >= all * 90, "{struck} schedules were struck");
+    assert!(open * 100 >= hits * 80, "{open} of {hits} hits were in an open transfer");
+    assert!(recovered * 100 >= struck * 75, "{recovered} of {struck} recovered");
+    assert!(refused > 0, "a full disk is told");
+    let _ = std::fs::remove_dir_all(&dir);
+}
+
+/// The schedules of one database, one after the other.
+fn schedules(url: &str, number: u64, results: &Path) -> Tally {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let database = format!("faults_write_{number}");
+    let place = Place { runtime, client: Client::default().with_url(url), database };
     let output = |url: &str, create| {
-        let keys = [("url", url), ("database", DATABASE)];
+        let keys = [("url", url), ("database", &place.database)];
         let mut server =
             config::server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
         server.patience.connect_timeout = Duration::from_secs(3);
-        server.patience.receive_timeout = Duration::from_millis(700);
+        server.patience.receive_timeout = Duration::from_millis(1_500);
         server.patience.retries = 4;
         server.patience.back_off = Duration::from_millis(1);
         ClickHouseOutput { server, create, exists: Exists::Replace }
     };
-    store::publish(&output(&url, true), &results, Uuid::now_v7()).unwrap();
+    store::publish(&output(url, true), results, Uuid::now_v7()).unwrap();
     let whole = place.seen();
-    let begun = Instant::now();
-    let (mut hits, mut open, mut struck, mut recovered, mut refused) = (0, 0, 0, 0, 0);
-    for seed in 0..SCHEDULES {
+    let mut tally = Tally::default();
+    for seed in number * SCHEDULES..(number + 1) * SCHEDULES {
         let mut draws = Draws(seed);
         let (mut inserts, mut left) = (0, 1 + draws.below(3));
-        let proxy = Proxy::start(&url, move |asked| {
+        let proxy = Proxy::start(url, move |asked| {
             inserts += u64::from(is_insert(asked));
             // Of seven inserts, one in three, and always the last: it is what makes a run visible.
             let is_due = is_insert(asked) && left > 0 && (inserts >= 7 || draws.below(3) == 0);
@@ -133,37 +179,26 @@ fn a_hundred_schedules_end_whole_or_out_of_sight() {
         });
         let proxy = proxy.unwrap();
         let (before, attempt) = (place.visible(), Uuid::now_v7());
-        let done = store::publish(&output(proxy.url(), false), &results, attempt);
+        let done = store::publish(&output(proxy.url(), false), results, attempt);
         let (now, all) = (place.visible(), proxy.hits());
-        hits += all.len();
-        open += all.iter().filter(|hit| hit.is_open).count();
-        struck += usize::from(!all.is_empty());
+        tally.hits += all.len();
+        tally.open += all.iter().filter(|hit| hit.is_open).count();
+        tally.struck += usize::from(!all.is_empty());
         assert_eq!(place.seen(), whole, "seed {seed}: readers see one whole run: {all:?}");
         match done {
             Ok(_) => {
                 assert_eq!(now, [attempt.to_string()], "seed {seed}: {all:?}");
-                recovered += usize::from(!all.is_empty());
+                tally.recovered += usize::from(!all.is_empty());
             }
             Err(error) => {
-                assert!(matches!(error, StoreError::Server { .. }), "seed {seed}: {error} {all:?}");
                 let told = error.to_string();
-                assert!(
-                    told.contains("Code: 243") || told.contains("tried 5 times"),
-                    "seed {seed}: {told} {all:?}"
-                );
+                assert!(matches!(error, StoreError::Server { .. }), "seed {seed}: {told} {all:?}");
+                let is_clean = told.contains("Code: 243") || told.contains("tried 5 times");
+                assert!(is_clean, "seed {seed}: {told} {all:?}");
                 assert_eq!(now, before, "seed {seed}: {told} {all:?}");
-                refused += 1;
+                tally.refused += 1;
             }
         }
     }
-    println!(
-        "{SCHEDULES} schedules, {struck} struck, {hits} hits, {open} of them in an open transfer; {recovered} recovered, \
-         {refused} clean errors, in {:.1} s",
-        begun.elapsed().as_secs_f64()
-    );
-    assert!(struck * 100 >= SCHEDULES as usize * 90, "{struck} schedules were struck");
-    assert!(open * 100 >= hits * 80, "{open} of {hits} hits were in an open transfer");
-    assert!(recovered * 100 >= struck * 75, "{recovered} of {struck} recovered");
-    assert!(refused > 0, "a full disk is told");
-    let _ = std::fs::remove_dir_all(&dir);
+    tally
 }
