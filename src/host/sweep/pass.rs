@@ -66,8 +66,11 @@ pub struct Start<'a> {
     /// Progress of all passes: parts of lanes.
     pub gauge: Arc<AtomicU64>,
     /// Whether each market's rows are good enough; looked at once, by the first of its passes.
-    pub verdicts: Mutex<BTreeMap<usize, Arc<OnceLock<Result<(), Failure>>>>>,
+    pub verdicts: Mutex<BTreeMap<usize, Verdict>>,
 }
+
+/// Whether the rows of one market are good enough, once somebody has looked.
+type Verdict = Arc<OnceLock<Result<(), Failure>>>;
 
 impl Start<'_> {
     /// Whether the rows of a market are good enough for its members.
