@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(judged(&instrument, 10, 1), None, "a coarse market");
         // Of a ladder that is finer than the market nothing else can be said; limits tell.
         instrument.ticks[0].tick = 1;
-        assert_eq!(judged(&instrument, 1, 1), Some(-4));
+        assert_eq!(judged(&instrument, 1, 1), Some(-6));
         (instrument.limit_down, instrument.limit_up) = (31_000_000_000, 38_000_000_000);
         assert_eq!(judged(&instrument, 1, 1), None);
         assert_eq!(judged(&instrument, 1, 100), Some(2));
