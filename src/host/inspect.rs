@@ -213,7 +213,8 @@ fn of_part(
             last.source.skipped_first.entry(reason.clone()).or_insert_with(|| place.clone());
         }
     }
-    last.scale = look.prices.and_then(|prices| prices.judge(instrument, 1_000_000));
+    let price_scale = config.data.shape.price_scale.map_or(1_000_000, i64::unsigned_abs);
+    last.scale = look.prices.and_then(|prices| prices.judge(instrument, price_scale));
     Ok(found)
 }
 

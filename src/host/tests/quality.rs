@@ -218,4 +218,14 @@ fn prices_of_another_scale_are_told() {
     let told = inspect::table(&days, &[]);
     assert!(told.contains("TXF 2026-04-08: prices look 100 times too small"), "{told}");
     assert!(told.contains("set price_scale: 10000"), "{told}");
+    // Read by that scale they are the instrument's own; by one that is too large, the hint starts from there.
+    let told = |scale: u64| {
+        let text = yaml(&file, &scratch.0.join("out"), "");
+        let config =
+            try_config(text.replace("] }, from", &format!("], price_scale: {scale} }}, from")));
+        let days = inspect::inspect(&config.expect("a config"), None, None);
+        inspect::table(&days.unwrap_or_else(|error| panic!("{error}")), &[])
+    };
+    assert!(!told(10_000).contains("prices look"), "{}", told(10_000));
+    assert!(told(100_000_000).contains("set price_scale: 10000 "), "{}", told(100_000_000));
 }
