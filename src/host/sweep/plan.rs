@@ -164,7 +164,7 @@ fn look(
     let mut markets = markets.lock().unwrap_or_else(PoisonError::into_inner);
     let known = markets.iter().position(|m| m.data == data && m.instruments == instruments);
     let market = known.unwrap_or_else(|| {
-        let source_key = resume::source_key(&data.source);
+        let source_key = resume::source_key(&data);
         markets.push(Market { data, instruments, source_key });
         markets.len() - 1
     });

@@ -7,7 +7,7 @@
 
 use super::plan::Planned;
 use super::spec::Outputs;
-use crate::config::data::SourceSpec;
+use crate::config::data::{DataSpec, SourceSpec};
 use crate::config::origin;
 use crate::output::tables::FILES;
 use crate::provenance::{hex, run_id};
@@ -16,9 +16,13 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 /// What stands for the content of a source. The synthetic exchange is a function of config and build.
-pub fn source_key(source: &SourceSpec) -> String {
+pub fn source_key(data: &DataSpec) -> String {
     let mut hasher = blake3::Hasher::new();
-    match source {
+    if !data.shape.is_plain() {
+        // The same bytes in another shape are other rows.
+        hasher.update(data.shape.text().as_bytes()).update(b"\0");
+    }
+    match &data.source {
         SourceSpec::Synth { .. } => return "synth".into(),
         SourceSpec::ClickHouse(server, table) => {
             for word in [&server.url, &server.database, &server.user, table] {
