@@ -449,11 +449,18 @@ fn address(at: &Cursor<'_>) -> Option<String> {
 /// The longest name that a server is asked for.
 const NAME_BYTES: usize = 128;
 
+/// Whether a word may stand in a query as a name.
+pub fn is_plain(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.len() <= NAME_BYTES
+        && name.bytes().all(is_letter)
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
 /// A name that may stand in a query unquoted.
 pub fn identifier(at: &Cursor<'_>) -> Option<String> {
     let name = at.name()?;
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !plain || name.len() > NAME_BYTES || name.as_bytes()[0].is_ascii_digit() {
+    if !is_plain(&name) {
         let shown: String = name.chars().take(NAME_BYTES).collect();
         at.fault(
             format!("`{shown}` is not a plain name"),

@@ -20,7 +20,7 @@ use super::cache::{self, Cache, CachedSource, Origin, file::Key};
 use super::columns::{self, COLUMNS};
 use super::decode::{Batch, span_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
-use crate::config::data::Patience;
+use crate::config::data::{Patience, is_plain};
 use crate::config::shape::Shape;
 use crate::server::body::texts;
 use crate::server::client::{Trust, client};
@@ -498,11 +498,6 @@ pub fn read_texts(
     let mut lines = talk.persist("the table's rows", asked).map_err(fail)?;
     lines.sort_unstable();
     Ok(lines)
-}
-
-fn is_plain(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty() && name.len() <= 128 && name.chars().all(plain)
 }
 
 impl Request {

@@ -5,7 +5,7 @@
 //! means, and when to try again, is said in [`crate::server`]. No message holds the password.
 
 use super::StoreError;
-use crate::config::data::Server;
+use crate::config::data::{Server, is_plain};
 use crate::server::client::{Trust, client};
 use crate::server::failure::{code, within};
 use crate::server::{Failure, Secret, Talk};
@@ -178,13 +178,4 @@ fn stream(batch: &RecordBatch) -> Result<Bytes, String> {
     });
     written.map_err(|e| e.to_string())?;
     Ok(body.into())
-}
-
-/// Whether a word may stand in a statement as a name.
-pub fn is_plain(name: &str) -> bool {
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty()
-        && name.len() <= 128
-        && name.chars().all(is_letter)
-        && !name.starts_with(|c: char| c.is_ascii_digit())
 }

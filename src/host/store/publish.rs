@@ -2,7 +2,8 @@
 //!
 //! The protocol, for all lanes of a run together: look whether the run is visible already; stage its rows under (run, attempt) in
 //! blocks that are cut alike each time, each with a token by which the server takes it once; count every table back and compare a
-//! sum over every column; then write the rows of `backtest_runs_rows`, one for each lane, as one block. Invariants: before that
+//! sum over every column, lane by lane; then write the rows of `backtest_runs_rows`, one for each lane, as one block. A file is read
+//! once, however many lanes it holds. Invariants: before that
 //! block nothing is visible, after it everything; a server that dies or forgets in between is noticed by the counts. Money
 //! becomes a float on the server, from the exact integer beside it. Cost: one request for 65,536 rows; memory, one such block.
 
@@ -16,10 +17,11 @@ use crate::output::tables::FILES;
 use crate::provenance::{self, lane_id};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_schema::{ArrowError, Schema};
+use arrow_schema::SchemaRef;
 use clickhouse::Row;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
@@ -59,6 +61,8 @@ struct Visible {
 
 #[derive(Row, Deserialize)]
 struct Counted {
+    #[serde(with = "clickhouse::serde::uuid")]
+    run_id: Uuid,
     rows: u64,
     hash: u64,
 }
@@ -90,17 +94,21 @@ pub fn publish(
     if output.exists == Exists::Refuse {
         refuse_visible(&db, &run_ids)?;
     }
-    let mut counts = Vec::with_capacity(lanes);
-    for (index, (name, run_id)) in names.iter().zip(&run_ids).enumerate() {
-        let stage = Stage { db: &db, run_id: *run_id, attempt };
-        let mut rows = Counts::new();
-        for file in FILES {
-            let table = table_of(file);
-            rows.insert(table, stage.file(table, &dir.join(file), name)?);
-        }
-        rows.insert(DAILY, stage.rows(DAILY, &run.days(index)?)?);
-        counts.push(rows);
+    let mut counts = vec![Counts::new(); lanes];
+    for file in FILES {
+        let path = dir.join(file);
+        let mut stage = Stage::new(&db, table_of(file), &run_ids, attempt);
+        stage.file(&path, &names)?;
+        stage.prove(&mut counts)?;
     }
+    let mut stage = Stage::new(&db, DAILY, &run_ids, attempt);
+    for lane in 0..lanes {
+        let days = run.days(lane)?;
+        if days.num_rows() > 0 {
+            stage.rows(lane, &days, dir)?;
+        }
+    }
+    stage.prove(&mut counts)?;
     let block = run.rows(&run_ids, attempt, &counts)?;
     let sent = db.insert(RUNS, &block, &format!("{base}:{attempt}:{RUNS}"));
     // Whether it failed on the way there or on the way back is for the server to say.
@@ -132,10 +140,6 @@ fn visible_lanes(db: &Db, run_ids: &[Uuid], attempt: Uuid) -> Result<u64, StoreE
     Ok(found.first().copied().unwrap_or(0))
 }
 
-fn arrow(db: &Db, error: ArrowError) -> StoreError {
-    db.fail(format!("the rows make no block: {error}"))
-}
-
 /// The table that takes the rows of a result file.
 fn table_of(file: &str) -> &'static str {
     match file {
@@ -164,90 +168,86 @@ fn refuse_visible(db: &Db, run_ids: &[Uuid]) -> Result<(), StoreError> {
     }
 }
 
-/// Where the rows of one lane go.
+/// Where the rows of one table go, lane by lane.
 struct Stage<'a> {
     db: &'a Db,
-    run_id: Uuid,
+    table: &'static str,
+    run_ids: &'a [Uuid],
     attempt: Uuid,
+    /// By lane: what was sent, and how many blocks that was.
+    sent: Vec<(Sum, usize)>,
+    /// The columns of a block, once there was one.
+    schema: Option<SchemaRef>,
 }
 
-impl Stage<'_> {
-    /// Stages a lane's rows of a file; returns how many.
-    fn file(&self, table: &'static str, path: &Path, lane: &str) -> Result<u64, StoreError> {
+impl<'a> Stage<'a> {
+    fn new(db: &'a Db, table: &'static str, run_ids: &'a [Uuid], attempt: Uuid) -> Self {
+        let sent = vec![(Sum::default(), 0); run_ids.len()];
+        Stage { db, table, run_ids, attempt, sent, schema: None }
+    }
+
+    /// Stages the rows of a file, in which those of a lane lie together.
+    fn file(&mut self, path: &Path, names: &[String]) -> Result<(), StoreError> {
+        let not = |message: String| StoreError::Results { path: path.into(), message };
         let file = File::open(path).map_err(|e| OutputError::io(path, e))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(|builder| builder.with_batch_size(BLOCK_ROWS).build())
             .map_err(|e| OutputError::parquet(path, e))?;
-        let mut sum = Sum::default();
-        let mut schema = None;
-        for (block, batch) in reader.enumerate() {
+        for batch in reader {
             let batch = batch.map_err(|e| OutputError::arrow(path, e))?;
-            let batch = of_lane(&batch, lane).ok_or_else(|| StoreError::Results {
-                path: path.into(),
-                message: "has no column `lane` of texts".into(),
+            let lanes = batch.column_by_name("lane").and_then(|lanes| lanes.as_string_opt::<i32>());
+            let lanes = lanes.ok_or_else(|| not("has no column `lane` of texts".into()))?;
+            let mut first = 0;
+            while first < batch.num_rows() {
+                let name = lanes.value(first);
+                let rows =
+                    (first..batch.num_rows()).take_while(|row| lanes.value(*row) == name).count();
+                let lane = names.iter().position(|known| known == name);
+                let lane =
+                    lane.ok_or_else(|| not(format!("has rows of `{name}`, which is no lane")))?;
+                self.rows(lane, &batch.slice(first, rows), path)?;
+                first += rows;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages rows of a lane, a block at most, that come from a file.
+    fn rows(&mut self, lane: usize, rows: &RecordBatch, path: &Path) -> Result<(), StoreError> {
+        let block = staged(rows, self.run_ids[lane], self.attempt);
+        let block = block.map_err(|e| OutputError::arrow(path, e))?;
+        let (sum, blocks) = &mut self.sent[lane];
+        sum.add(&block).map_err(|e| OutputError::arrow(path, e))?;
+        let token = format!("{}:{}:{}:{blocks}", self.run_ids[lane], self.attempt, self.table);
+        *blocks += 1;
+        self.schema = Some(block.schema());
+        self.db.insert(self.table, &block, &token)
+    }
+
+    /// Counts back what was staged, and notes how many rows that is.
+    fn prove(self, counts: &mut [Counts]) -> Result<(), StoreError> {
+        let mut found: BTreeMap<Uuid, Sum> = BTreeMap::new();
+        if let Some(schema) = &self.schema {
+            let (table, hash) = (self.table, sum_sql(schema));
+            let sql = format!(
+                "SELECT run_id, count() AS rows, {hash} AS hash FROM {table} WHERE attempt = {{attempt:UUID}} \
+                 AND run_id IN {{runs:Array(UUID)}} GROUP BY run_id"
+            );
+            let ids: Vec<String> = self.run_ids.iter().map(Uuid::to_string).collect();
+            let counted = self.db.ask::<Counted>(&sql, |query| {
+                query.param("attempt", self.attempt.to_string()).param("runs", &ids)
             })?;
-            let batch = staged(&batch, self.run_id, self.attempt)
-                .map_err(|e| OutputError::arrow(path, e))?;
-            schema = Some(batch.schema());
-            self.block(table, block, &batch, &mut sum)?;
+            found.extend(counted.iter().map(|c| (c.run_id, Sum { rows: c.rows, hash: c.hash })));
         }
-        match schema {
-            Some(schema) => self.prove(table, &schema, sum),
-            None => Ok(0),
+        for ((run_id, (want, _)), counts) in self.run_ids.iter().zip(&self.sent).zip(counts) {
+            let found = found.get(run_id).copied().unwrap_or_default();
+            if found != *want {
+                let (place, table) = (self.db.place().into(), self.table);
+                let (want, found) = (want.text(), found.text());
+                return Err(StoreError::Staged { place, table, want, found });
+            }
+            counts.insert(self.table, want.rows);
         }
+        Ok(())
     }
-
-    /// Stages rows that fit one block; returns how many.
-    fn rows(&self, table: &'static str, batch: &RecordBatch) -> Result<u64, StoreError> {
-        let batch = staged(batch, self.run_id, self.attempt).map_err(|e| arrow(self.db, e))?;
-        let mut sum = Sum::default();
-        self.block(table, 0, &batch, &mut sum)?;
-        self.prove(table, &batch.schema(), sum)
-    }
-
-    fn block(
-        &self,
-        table: &'static str,
-        block: usize,
-        batch: &RecordBatch,
-        sum: &mut Sum,
-    ) -> Result<(), StoreError> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        sum.add(batch).map_err(|e| arrow(self.db, e))?;
-        let token = format!("{}:{}:{table}:{block}", self.run_id, self.attempt);
-        self.db.insert(table, batch, &token)
-    }
-
-    /// Counts back what was staged.
-    fn prove(&self, table: &'static str, schema: &Schema, sum: Sum) -> Result<u64, StoreError> {
-        let hash = sum_sql(schema);
-        let sql = format!(
-            "SELECT count() AS rows, {hash} AS hash FROM {table} WHERE run_id = {{run:UUID}} AND attempt = {{attempt:UUID}}"
-        );
-        let found = self.db.ask::<Counted>(&sql, |query| {
-            query.param("run", self.run_id.to_string()).param("attempt", self.attempt.to_string())
-        })?;
-        compare(self.db, table, sum, &found)?;
-        Ok(sum.rows)
-    }
-}
-
-fn compare(db: &Db, table: &'static str, want: Sum, found: &[Counted]) -> Result<(), StoreError> {
-    let found = found.first().map_or_else(Sum::default, |f| Sum { rows: f.rows, hash: f.hash });
-    if found == want {
-        return Ok(());
-    }
-    let (want, found) = (want.text(), found.text());
-    Err(StoreError::Staged { place: db.place().into(), table, want, found })
-}
-
-/// The rows of one lane, which lie together.
-fn of_lane(batch: &RecordBatch, lane: &str) -> Option<RecordBatch> {
-    let lanes = batch.column_by_name("lane")?.as_string_opt::<i32>()?;
-    let is_its = |row: &usize| lanes.value(*row) == lane;
-    let first = (0..batch.num_rows()).find(is_its).unwrap_or(batch.num_rows());
-    let rows = (first..batch.num_rows()).take_while(is_its).count();
-    Some(batch.slice(first, rows))
 }

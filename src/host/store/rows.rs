@@ -4,7 +4,7 @@
 //! `x_scaled`, `lane` is left out. The sum is that of the 64-bit xxHash of each row's columns as text, tabs between them, wrapping: it
 //! does not depend on the order of rows, and a row that is missing, twice or altered changes it.
 
-use super::db::is_plain;
+use crate::config::data::is_plain;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, TimestampNanosecondArray};

@@ -5,10 +5,10 @@
 //! anything is made. A view is replaced when its text changed: it holds no rows.
 
 use super::StoreError;
-use super::db::{Db, is_plain};
+use super::db::Db;
 use super::ddl::{self, File, TABLES, VIEWS};
 use super::diff::differences;
-use crate::config::data::Server;
+use crate::config::data::{Server, is_plain};
 use crate::output::table::aligned;
 use crate::provenance::BUILD;
 use clickhouse::Row;
