@@ -7,38 +7,26 @@
 mod source_support;
 
 use bt_host::config::fault::SourceText;
-use bt_host::config::{Config, LoadOptions, parse};
+use bt_host::config::{Config, LoadOptions, parse, server};
 use bt_host::export;
 use bt_host::source::{Chunk, ClickHouseConn, RowSource, Secret, SourceError, clickhouse};
-use chfront::{Act, Asked, At, Fault, Front, Proxy};
+use bt_host::store;
+use chfront::{Act, Asked, At, Fault, Proxy};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use source_support::{Draws, Scratch, T0, config, drain};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 const ROWS: u64 = 2_400;
 const SCHEDULES: u64 = 100;
 
-/// The engine, if there is one. It lives as long as the program.
+/// The engine of this program, if there is one.
 fn front() -> Option<&'static str> {
-    static FRONT: OnceLock<Option<(Mutex<Front>, String)>> = OnceLock::new();
-    let front = FRONT.get_or_init(|| {
-        let named = std::env::var_os("BT_CHDB_LIB").map(Into::into);
-        let library = named.or_else(chfront::library)?;
-        let name = format!("faults-engine-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let front = Front::start(&library, &dir).expect("the engine starts");
-        let url = front.url().to_owned();
-        Some((Mutex::new(front), url))
-    });
-    if front.is_none() {
-        println!("skipped: no ClickHouse engine; scripts/test installs it");
-    }
-    front.as_ref().map(|(_, url)| url.as_str())
+    chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn execute(url: &str, sql: &str) {
@@ -478,6 +466,14 @@ fn https_is_spoken_to_who_is_vouched_for() {
     let found = read(&with(Some(&own))).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(digest(&found), whole);
     assert_eq!(proxy.hits().len(), 1, "a reset in the middle, and it was taken up");
+    // Results go there by the same trust.
+    for (ca_file, is_trusted) in [(&foreign, false), (&own, true)] {
+        let ca_file = ca_file.display().to_string();
+        let keys = [("url", proxy.url()), ("database", "secure_results"), ("ca_file", &ca_file)];
+        let server = server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
+        let applied = store::apply(&server, None);
+        assert_eq!(applied.is_ok(), is_trusted, "{:?}", applied.err().map(|e| e.to_string()));
+    }
     // Plain words to it are an error and not a silence.
     let plain = proxy.url().replace("https://", "http://");
     let error = read(&conn(&plain, "secure")).expect_err("it speaks TLS");

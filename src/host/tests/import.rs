@@ -13,30 +13,16 @@ use bt_host::import::{Import, ImportError, Options, import};
 use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
 use bt_host::run;
-use chfront::Front;
 use source_support::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex, OnceLock};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The engine, if there is one. It lives as long as the program.
+/// The engine of this program, if there is one.
 fn front() -> Option<&'static str> {
-    static FRONT: OnceLock<Option<(Mutex<Front>, String)>> = OnceLock::new();
-    let front = FRONT.get_or_init(|| {
-        let named = std::env::var_os("BT_CHDB_LIB").map(Into::into);
-        let library = named.or_else(chfront::library)?;
-        let name = format!("import-engine-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let front = Front::start(&library, &dir).expect("the engine starts");
-        let url = front.url().to_owned();
-        Some((Mutex::new(front), url))
-    });
-    if front.is_none() {
-        println!("skipped: no ClickHouse engine; scripts/test installs it");
-    }
-    front.as_ref().map(|(_, url)| url.as_str())
+    chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn client(url: &str) -> (tokio::runtime::Runtime, clickhouse::Client) {

@@ -1,128 +1,20 @@
 //! `kill -9` at every step of publishing: before a request, in the middle of one, and behind it, before its answer is there. Readers
 //! see whole runs or none; the next start publishes; what is left over is swept.
 //!
-//! A relay in front of the server counts requests and kills. Runs on the server that CH_URL names, else on the engine that
+//! A proxy in front of the server counts requests and kills. Runs on the server that CH_URL names, else on the engine that
 //! `scripts/test` installs; says that it was skipped where there is neither.
 
 use bt_host::config;
 use bt_host::store;
-use chfront::Front;
+use chfront::{Act, At, Fault, Front, Proxy};
 use clickhouse::Client;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// When a request kills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    /// The server hears nothing of it.
-    Before,
-    /// The server has half of what came first of it.
-    Amid,
-    /// The server has done it, and nobody knows.
-    Behind,
-}
-
-/// Passes bytes on, and kills a child at a moment of its n-th request.
-struct Relay {
-    url: String,
-    state: Arc<State>,
-}
-
-struct State {
-    requests: AtomicUsize,
-    at: Mutex<Option<(usize, Moment)>>,
-    child: Mutex<Option<Child>>,
-    has_killed: AtomicBool,
-}
-
-impl State {
-    fn kill(&self) {
-        self.has_killed.store(true, Ordering::SeqCst);
-        if let Some(child) = self.child.lock().unwrap().as_mut() {
-            child.kill().expect("SIGKILL is sent");
-        }
-    }
-
-    fn is_due(&self, request: usize, moment: Moment) -> bool {
-        *self.at.lock().unwrap() == Some((request, moment))
-    }
-}
-
-impl Relay {
-    fn start(server: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State {
-            requests: AtomicUsize::new(0),
-            at: Mutex::new(None),
-            child: Mutex::new(None),
-            has_killed: AtomicBool::new(false),
-        });
-        let (shared, server) = (state.clone(), server.trim_start_matches("http://").to_owned());
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&server)) else {
-                    return;
-                };
-                relay(client, server, &shared);
-            }
-        });
-        Relay { url, state }
-    }
-}
-
-/// One connection. A request begins where the client speaks first, or speaks after the server has.
-fn relay(client: TcpStream, server: TcpStream, state: &Arc<State>) {
-    let request = Arc::new(AtomicUsize::new(0));
-    let is_answered = Arc::new(AtomicBool::new(true));
-    let pair = |a: &TcpStream, b: &TcpStream| (a.try_clone().unwrap(), b.try_clone().unwrap());
-    let (mut from, mut to) = pair(&client, &server);
-    let (up, up_request, up_answered) = (state.clone(), request.clone(), is_answered.clone());
-    std::thread::spawn(move || {
-        let mut bytes = vec![0; 1 << 20];
-        while let Ok(length @ 1..) = from.read(&mut bytes) {
-            if up_answered.swap(false, Ordering::SeqCst) {
-                let number = up.requests.fetch_add(1, Ordering::SeqCst) + 1;
-                up_request.store(number, Ordering::SeqCst);
-            }
-            let number = up_request.load(Ordering::SeqCst);
-            if up.is_due(number, Moment::Before) {
-                up.kill();
-                break;
-            }
-            if up.is_due(number, Moment::Amid) {
-                let _ = to.write_all(&bytes[..length / 2]);
-                up.kill();
-                break;
-            }
-            if to.write_all(&bytes[..length]).is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown(Shutdown::Both);
-    });
-    let (mut from, mut to) = pair(&server, &client);
-    let down = state.clone();
-    std::thread::spawn(move || {
-        let mut bytes = vec![0; 1 << 16];
-        while let Ok(length @ 1..) = from.read(&mut bytes) {
-            if down.is_due(request.load(Ordering::SeqCst), Moment::Behind) {
-                down.kill();
-                break;
-            }
-            is_answered.store(true, Ordering::SeqCst);
-            if to.write_all(&bytes[..length]).is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown(Shutdown::Both);
-    });
-}
+/// When a request kills: the server hears nothing of it; it has the beginning of it; it has done it, and nobody knows.
+const MOMENTS: [At; 3] = [At::Head, At::Body(20), At::Answer(0)];
 
 /// What a reader sees of every table: runs whose rows are not all there. Must be none at any time.
 const TORN: &str = "SELECT count() FROM {}.backtest_runs AS r \
@@ -178,51 +70,58 @@ fn a_kill_at_any_step_leaves_whole_runs_or_none() {
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 
-    let relay = Relay::start(&url);
-    let publish = |at: Option<(usize, Moment)>| {
-        relay.state.requests.store(0, Ordering::SeqCst);
-        relay.state.has_killed.store(false, Ordering::SeqCst);
-        *relay.state.at.lock().unwrap() = at;
-        let child = Command::new(env!("CARGO_BIN_EXE_bt-host"))
-            .args([
-                "publish",
-                "--exists",
-                "replace",
-                "--url",
-                &relay.url,
-                "--database",
-                &name,
-                "--run",
-            ])
+    // Starts `publish`, kills it at a moment of its n-th request; says how many requests there were, and whether it was killed.
+    let publish = |kill: Option<(usize, At)>| {
+        let child: Arc<Mutex<Option<Child>>> = Arc::default();
+        let victim = child.clone();
+        let proxy = Proxy::start(&url, move |asked| match kill {
+            Some((number, at)) if number == asked.number => {
+                let victim = victim.clone();
+                let kill = move || {
+                    // The lock is held while it starts, so that there is somebody to kill.
+                    let mut victim = victim.lock().unwrap();
+                    victim.as_mut().expect("it has started").kill().expect("SIGKILL is sent");
+                };
+                vec![Fault(at, Act::Call(Box::new(kill))), Fault(at, Act::Reset)]
+            }
+            _ => vec![],
+        });
+        let proxy = proxy.unwrap();
+        let mut started = child.lock().unwrap();
+        let one = Command::new(env!("CARGO_BIN_EXE_bt-host"))
+            .args(["publish", "--exists", "replace", "--url", proxy.url(), "--database", &name])
+            .arg("--run")
             .arg(&results)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        *relay.state.child.lock().unwrap() = Some(child);
-        loop {
-            let done = relay.state.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap();
-            if let Some(status) = done {
-                return status.success();
+        *started = Some(one);
+        drop(started);
+        let is_done = loop {
+            let ended = child.lock().unwrap().as_mut().expect("it has started").try_wait().unwrap();
+            match ended {
+                Some(status) => break status.success(),
+                None => std::thread::sleep(Duration::from_millis(2)),
             }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        };
+        let is_killed = proxy.hits().iter().any(|hit| hit.act == "call");
+        assert_ne!(is_done, is_killed, "{kill:?}");
+        (proxy.asked().len(), is_killed)
     };
-    assert!(publish(None), "undisturbed");
-    let requests = relay.state.requests.load(Ordering::SeqCst);
-    let moments = [Moment::Before, Moment::Amid, Moment::Behind];
+    let (requests, _) = publish(None);
     let (mut kills, mut unseen, mut shown) = (0, 0, 0);
     for request in 1..=requests {
         // Every moment of the first steps and of the last; one of each in between, where one table is as another.
         let is_edge = request <= 3 || request + 3 > requests;
-        for moment in moments {
-            if !is_edge && moment != moments[request % 3] {
+        for moment in MOMENTS {
+            if !is_edge && moment != MOMENTS[request % 3] {
                 continue;
             }
             let before = count("SELECT count() FROM {}.backtest_runs_rows");
-            publish(Some((request, moment)));
+            let (_, is_killed) = publish(Some((request, moment)));
+            assert!(is_killed, "request {request}, {moment:?}");
             assert_eq!(count(TORN), 0, "request {request}, {moment:?}");
-            assert!(relay.state.has_killed.load(Ordering::SeqCst), "request {request}, {moment:?}");
             kills += 1;
             let after = count("SELECT count() FROM {}.backtest_runs_rows") - before;
             assert!(after == 0 || after == 3, "all lanes or none: {after}");
@@ -235,7 +134,7 @@ fn a_kill_at_any_step_leaves_whole_runs_or_none() {
     );
     assert!(kills > requests && unseen > requests / 2, "{kills} kills, {unseen} unseen");
     assert!(shown >= 1, "a kill behind the last block leaves the run visible");
-    assert!(publish(None), "the next start publishes");
+    assert!(!publish(None).1, "the next start publishes");
     assert_eq!(count("SELECT count() FROM {}.backtest_runs"), 3);
     let left = store::sweep(&server, Duration::ZERO, false).unwrap();
     assert!(left.len() > requests, "{} leftovers of {kills} kills", left.len());

@@ -18,27 +18,13 @@ use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
 use bt_host::run;
 use bt_host::source::{DecodeConfig, parquet};
-use chfront::Front;
 use source_support::*;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
-/// The engine, if there is one. It lives as long as the program.
+/// The engine of this program, if there is one.
 fn front() -> Option<&'static str> {
-    static FRONT: OnceLock<Option<(Mutex<Front>, String)>> = OnceLock::new();
-    let front = FRONT.get_or_init(|| {
-        let named = std::env::var_os("BT_CHDB_LIB").map(Into::into);
-        let library = named.or_else(chfront::library)?;
-        let name = format!("shapes-engine-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let front = Front::start(&library, &dir).expect("the engine starts");
-        let url = front.url().to_owned();
-        Some((Mutex::new(front), url))
-    });
-    if front.is_none() {
-        println!("skipped: no ClickHouse engine; scripts/test installs it");
-    }
-    front.as_ref().map(|(_, url)| url.as_str())
+    chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn execute(url: &str, sql: &str) {

@@ -17,34 +17,20 @@ use bt_host::run;
 use bt_host::source::{
     Chunk, ClickHouseConn, DecodeConfig, RowSource, Secret, SourceError, clickhouse, parquet,
 };
-use chfront::{Front, compress};
+use chfront::compress;
 use source_support::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A symbol that would end a literal, a parameter or a name.
 const ODD: &str = "A'B\\C\tD`{x:String}?%27";
 
-/// The engine, if there is one. It lives as long as the program.
+/// The engine of this program, if there is one.
 fn front() -> Option<&'static str> {
-    static FRONT: OnceLock<Option<(Mutex<Front>, String)>> = OnceLock::new();
-    let front = FRONT.get_or_init(|| {
-        let named = std::env::var_os("BT_CHDB_LIB").map(Into::into);
-        let library = named.or_else(chfront::library)?;
-        let name = format!("source-engine-{}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let front = Front::start(&library, &dir).expect("the engine starts");
-        let url = front.url().to_owned();
-        Some((Mutex::new(front), url))
-    });
-    if front.is_none() {
-        println!("skipped: no ClickHouse engine; scripts/test installs it");
-    }
-    front.as_ref().map(|(_, url)| url.as_str())
+    chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn execute(url: &str, sql: &str) {
