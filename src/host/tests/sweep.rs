@@ -438,6 +438,13 @@ fn other_rows_are_another_run() {
     let (_, talk) = done(&file, &out, &[]);
     assert!(talk.contains("the data have changed since 1 members were run"), "{talk}");
     assert!(results(&out) == old);
+    // The same bytes in another shape are other rows.
+    let same = "{ files: [tape.parquet], price_scale: 1000000 }";
+    let base = fs::read_to_string(scratch.at("base.yaml")).unwrap();
+    scratch.write("base.yaml", &base.replace("{ files: [tape.parquet] }", same));
+    let (table, _) = done(&file, &out, &[]);
+    assert!(table.contains("2 run, 0 were done"), "{table}");
+    assert!(results(&out) == old, "said or not, it is one scale");
 }
 
 #[test]
