@@ -144,6 +144,7 @@ fn recorded(path: &Path, symbol: &str) -> Vec<Chunk> {
         negative_prices: false,
         from_ns: 0,
         to_ns: i64::MAX,
+        gaps_ns: [].into(),
         expired_ns: i64::MAX,
         ts_grid_ns: 1_000_000,
         malformed_skip: true,

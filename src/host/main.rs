@@ -397,7 +397,8 @@ impl ImportArgs {
             }
             (None, Some(SourceSpec::ClickHouse(..))) => {
                 return Err(usage(
-                    "the table is of another shape; rows are imported into the platform's only",
+                    "the table is of another shape, or not all of it is the run's (`where`); rows are imported into the \
+                     platform's only",
                 ));
             }
             (None, _) => {
@@ -407,6 +408,9 @@ impl ImportArgs {
         // It is that of the files if the config is about files.
         let is_of_files = matches!(source, Some(SourceSpec::Parquet { .. }));
         let shape = if is_of_files { shape } else { Shape::default() };
+        if !shape.only.is_empty() {
+            return Err(usage("files are imported whole; remove data.parquet.where"));
+        }
         let files = match (self.files.as_slice(), source) {
             ([], Some(SourceSpec::Parquet { files })) => files,
             ([], _) => return Err(usage("no files: give --file, or a config with data.parquet")),

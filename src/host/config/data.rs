@@ -7,12 +7,10 @@ use super::fault::SECRET_KEYS;
 use super::glob;
 use super::quality::{self, QualitySpec};
 use super::reader::{Cursor, Map};
-use super::scalar::{self, Edge};
-use super::session;
 use super::shape::{self, Shape};
+use super::span::{self, Span};
 use btcore::feed::FeedConfig;
 use btcore::wire::limits::LATENCY_NS_MAX;
-use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,10 +26,12 @@ pub struct DataSpec {
     pub source: SourceSpec,
     /// How the source says it. No result depends on it beside the rows themselves.
     pub shape: Shape,
-    /// First instant, ns.
+    /// First instant that any instrument is taken at, ns.
     pub from_ns: i64,
     /// First instant after the last, ns.
     pub to_ns: i64,
+    /// What the config asks for.
+    pub span: Span,
     /// The source's stamps lie on this grid after rounding, ns; 1 for exact stamps.
     pub ts_grid_ns: i64,
     /// Skip and count rows that cannot be read, instead of stopping at the first.
@@ -166,9 +166,7 @@ impl PasswordFrom {
 pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
     let map = at.map()?;
     let source = read_source(&map, base);
-    let zone_name =
-        map.get("time_zone").map_or(Some("UTC".into()), |at| session::time_zone_name(&at));
-    let span = read_span(&map, zone_name.as_deref());
+    let span = span::read(&map);
     let ts_grid_ns = map.get("ts_grid_ns").map_or(Some(1), |at| at.int(1..=60_000_000_000));
     let malformed_skip = map
         .get("malformed")
@@ -178,13 +176,14 @@ pub fn read(at: &Cursor<'_>, base: &Path) -> Option<DataSpec> {
     let cache = map.get("cache").map_or(Some(None), |at| read_cache(&at, base));
     let quality = map.get("quality").map_or(Some(QualitySpec::default()), |at| quality::read(&at));
     map.finish();
-    let (from_ns, to_ns) = span?;
+    let span = span?;
     let (source, shape) = source?;
     Some(DataSpec {
         source,
         shape,
-        from_ns,
-        to_ns,
+        from_ns: span.from_ns,
+        to_ns: span.to_ns,
+        span,
         ts_grid_ns: ts_grid_ns?,
         malformed_skip: malformed_skip?,
         feed: feed?,
@@ -234,43 +233,6 @@ fn read_feed(map: &Map<'_>) -> Option<FeedConfig> {
         drop_second_ticks,
         window_rows: window?,
     })
-}
-
-fn read_span(map: &Map<'_>, zone: Option<&str>) -> Option<(i64, i64)> {
-    let from = map.need("from").and_then(read_edge);
-    let to = map.need("to").and_then(read_edge);
-    let zone = TimeZone::get(zone?).ok()?;
-    let ((from_at, from), (to_at, to)) = (from?, to?);
-    let too_far = "lies beyond the years that fit in nanoseconds (1678 to 2261)";
-    let start = match from {
-        Edge::Day(day) => scalar::day_start_ns(day, &zone),
-        Edge::Instant(instant) => scalar::instant_ns(instant),
-    };
-    let end = match to {
-        Edge::Day(day) => day.tomorrow().ok().and_then(|next| scalar::day_start_ns(next, &zone)),
-        Edge::Instant(instant) => scalar::instant_ns(instant),
-    };
-    if start.is_none() {
-        from_at.fault(too_far, "");
-    }
-    if end.is_none() {
-        to_at.fault(too_far, "");
-    }
-    let (start, end) = (start?, end?);
-    if start >= end {
-        let (from, to) = (from_at.text()?, to_at.text()?);
-        to_at.fault(
-            format!("`to` ({to}) does not lie after `from` ({from})"),
-            "a date includes its whole day",
-        );
-        return None;
-    }
-    Some((start, end))
-}
-
-fn read_edge(at: Cursor<'_>) -> Option<(Cursor<'_>, Edge)> {
-    let edge = at.text().and_then(|text| at.take(scalar::edge(text)))?;
-    Some((at, edge))
 }
 
 fn read_source(map: &Map<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
@@ -449,6 +411,9 @@ fn address(at: &Cursor<'_>) -> Option<String> {
 /// The longest name that a server is asked for.
 const NAME_BYTES: usize = 128;
 
+/// What [`is_plain`] asks for.
+pub const PLAIN: &str = "letters, digits and _ only, 128 at most, not beginning with a digit";
+
 /// Whether a word may stand in a query as a name.
 pub fn is_plain(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -462,10 +427,7 @@ pub fn identifier(at: &Cursor<'_>) -> Option<String> {
     let name = at.name()?;
     if !is_plain(&name) {
         let shown: String = name.chars().take(NAME_BYTES).collect();
-        at.fault(
-            format!("`{shown}` is not a plain name"),
-            format!("letters, digits and _ only, {NAME_BYTES} at most, not beginning with a digit"),
-        );
+        at.fault(format!("`{shown}` is not a plain name"), PLAIN);
         return None;
     }
     Some(name)

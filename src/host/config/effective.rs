@@ -11,6 +11,7 @@ use super::instrument::InstrumentSpec;
 use super::lane::LaneSpec;
 use super::scalar::{decimal_text, instant_text};
 use super::session::{SessionRule, Window};
+use super::span::{Part, Span};
 use btcore::strategy::Param;
 use btcore::wire::{Fee, FeeBase, FeeSide, Phase, Rounding, Session, TypeRule};
 use jiff::civil::Date;
@@ -32,6 +33,14 @@ pub fn document(config: &Config) -> Value {
             (true, true) => "drop_second_tick",
         },
     });
+    // Not said where they are as ever: a config from before there were such keys has the hash that it had.
+    let Span { trading_days, part, .. } = config.data.span;
+    if let Some((first, last)) = trading_days {
+        data["trading_days"] = json!([first.to_string(), last.to_string()]);
+    }
+    if part != Part::All {
+        data["session"] = part.name().into();
+    }
     if let SourceSpec::Synth { preset, seed, book_interval_ns } = &config.data.source {
         data["synth"] = json!({
             "preset": preset,

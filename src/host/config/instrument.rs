@@ -6,6 +6,7 @@
 
 use super::reader::{Collector, Cursor, Map};
 use super::session::{self, SessionRule, SessionsGiven};
+use super::span::Taken;
 use super::tree::Place;
 use btcore::wire::limits::{FEES_MAX, INSTRUMENTS_MAX, TICK_STEPS_MAX};
 use btcore::wire::{
@@ -30,6 +31,8 @@ pub struct InstrumentSpec {
     pub expiry: Option<Date>,
     /// First instant after the last trading day, ns; `i64::MAX` where there is none.
     pub expired_ns: i64,
+    /// The part of its time that the run takes.
+    pub taken: Taken,
 }
 
 /// A value of a config, with its place.

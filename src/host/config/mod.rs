@@ -19,6 +19,7 @@ pub mod scalar;
 pub mod schema;
 pub mod session;
 pub mod shape;
+pub mod span;
 #[cfg(test)]
 mod tests;
 pub mod toml_tree;
@@ -268,15 +269,15 @@ fn read(
     let run = map.get("run").map_or(Some(RunSpec::default()), |at| read_run(&at));
     let references = read_references(&map, base, drafts.as_deref(), data.as_ref());
     map.finish();
-    let (data, drafts) = (data?, drafts?);
+    let (mut data, drafts) = (data?, drafts?);
     let (book, references) = (book?, references?);
-    let context = apply::Context {
-        book: book.as_ref(),
-        references: references.as_ref(),
-        from_ns: data.from_ns,
-        to_ns: data.to_ns,
-    };
+    let context =
+        apply::Context { book: book.as_ref(), references: references.as_ref(), span: data.span };
     let (instruments, note) = apply::resolve(drafts, &context, collector)?;
+    let spans = || instruments.iter().filter_map(|spec| spec.taken.span_ns);
+    if let (Some(from_ns), Some(to_ns)) = (spans().map(|s| s.0).min(), spans().map(|s| s.1).max()) {
+        (data.from_ns, data.to_ns) = (from_ns, to_ns);
+    }
     let origin = Origin::default();
     Some(Config {
         name: name?,

@@ -118,6 +118,12 @@ scalar!(
     "A word without spaces; numbers are taken as written, 0050 included."
 );
 scalar!(
+    OneOrMore,
+    ["string", "number", "array"],
+    "",
+    "A value as a text, or a list of them; numbers are taken as written."
+);
+scalar!(
     Param,
     ["string", "number"],
     "",
@@ -187,6 +193,11 @@ shape! {
         to: Edge,
         /// Time zone of the dates above. Default UTC.
         time_zone: Option<String>,
+        /// Days of the dates above. Default calendar; trading takes every session that belongs to a trading day, the night
+        /// before it included, by each instrument's own sessions.
+        days: Option<Days>,
+        /// Sessions of each trading day: those that open on its own date (day), or on an earlier one (night). Default all.
+        session: Option<DayPart>,
         /// Stamps lie on this grid after rounding, ns. Default 1, exact.
         #[schemars(range(min = 1, max = 60_000_000_000_i64))]
         ts_grid_ns: Option<i64>,
@@ -266,6 +277,8 @@ shape! {
         price_scale: Option<u64>,
         /// Their words for kinds of rows, where they differ.
         types: Option<RowKinds>,
+        /// The rows to take, by column: a value, or a list of them, each as a text.
+        r#where: Option<BTreeMap<String, OneOrMore>>,
     }
 
     /// The source's name of each column of rows: letters, digits and _ only.
@@ -326,6 +339,8 @@ shape! {
         price_scale: Option<u64>,
         /// Its words for kinds of rows, where they differ.
         types: Option<RowKinds>,
+        /// The rows to take, by column: a value, or a list of them, each as a text.
+        r#where: Option<BTreeMap<String, OneOrMore>>,
         /// User. Default default.
         user: Option<String>,
         /// Environment variable that holds the password.
@@ -815,6 +830,10 @@ words! {
     enum ExistsWord { Refuse, Replace, New, }
     /// An order flow.
     enum SynthPreset { Txf, QueueHeavy, Rush, Thin, }
+    /// Days of dates.
+    enum Days { Calendar, Trading, }
+    /// Sessions of a trading day.
+    enum DayPart { All, Day, Night, }
     /// Sessions by name.
     enum SessionPreset { Always, }
     /// How orders meet.

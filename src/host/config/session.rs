@@ -7,6 +7,7 @@
 
 use super::reader::{Cursor, Map};
 use super::scalar;
+use super::span::{Part, Span, Taken};
 use crate::rules::calendar::{self, Calendar};
 use btcore::wire::{Phase, Session};
 use jiff::civil::{Date, Weekday};
@@ -263,24 +264,37 @@ pub fn time_zone_name(at: &Cursor<'_>) -> Option<String> {
     Some(text.into())
 }
 
-/// The sessions that touch `[from_ns, to_ns)`, with one day more on both sides.
+/// The sessions that a run takes: those that touch its span, with one day more on both sides, or those of its trading days.
 ///
 /// # Errors
 /// A sentence that names the day or the rule that does not fit.
-pub fn resolve(rule: &SessionRule, from_ns: i64, to_ns: i64) -> Result<Vec<Session>, String> {
+pub fn resolve(rule: &SessionRule, span: &Span) -> Result<(Vec<Session>, Taken), String> {
     if rule.windows.is_empty() {
-        return Ok(Vec::new());
+        return match (span.trading_days, span.part) {
+            (None, Part::All) => Ok((Vec::new(), Taken::default())),
+            _ => Err("it never closes, so it has no trading days and no night".into()),
+        };
     }
     let zone = TimeZone::get(&rule.time_zone).map_err(|error| error.to_string())?;
-    let (first, last) = (local_date(&zone, from_ns)?, local_date(&zone, to_ns)?);
-    let last_own = local_date(&zone, to_ns - 1)?;
     let shift =
         |day: Date, days: i64| day.checked_add(days.days()).map_err(|error| error.to_string());
-    let (mut day, end) = (shift(first, -1)?, shift(last, 1)?);
+    // A calendar must know the run's own days; of those beside them, whether they are there is enough.
+    let (mut day, own, end) = match span.trading_days {
+        Some((first, last)) => {
+            let has_nights = rule.windows.iter().any(|window| window.trading_day_next);
+            let is_open = |day| rule.is_open(day);
+            let begin = if has_nights { open_before(first, is_open)? } else { first };
+            (begin, (begin, last), last)
+        }
+        None => {
+            let (first, last) = (local_date(&zone, span.from_ns)?, local_date(&zone, span.to_ns)?);
+            let last_own = local_date(&zone, span.to_ns - 1)?;
+            (shift(first, -1)?, (first, last_own), shift(last, 1)?)
+        }
+    };
     let mut hours = Vec::new();
     while day <= end {
-        // A calendar must know the run's own days; of those beside them, whether they are there is enough.
-        let is_beside = day < first || day > last_own;
+        let is_beside = day < own.0 || day > own.1;
         match rule.is_open(day) {
             Ok(true) => {
                 for window in &rule.windows {
@@ -301,9 +315,27 @@ pub fn resolve(rule: &SessionRule, from_ns: i64, to_ns: i64) -> Result<Vec<Sessi
         return Err(format!("two sessions overlap at {at}"));
     }
     if hours.is_empty() {
-        return Err(format!("no session opens between {first} and {last}"));
+        return Err(format!("no session opens between {} and {}", own.0, own.1));
     }
-    Ok(close_up(&hours))
+    span.choose(close_up(&hours), &zone)
+}
+
+/// The last day before `day` on which sessions open: its night belongs to `day`, or to a day between.
+///
+/// # Errors
+/// Those of `is_open`, or there is none within a year.
+pub fn open_before(
+    day: Date,
+    is_open: impl Fn(Date) -> Result<bool, String>,
+) -> Result<Date, String> {
+    let mut before = day;
+    for _ in 0..366 {
+        before = before.yesterday().map_err(|error| error.to_string())?;
+        if is_open(before)? {
+            return Ok(before);
+        }
+    }
+    Err(format!("no session opens in the year before {day}"))
 }
 
 /// A window on one day.
@@ -406,6 +438,14 @@ mod tests {
         scalar::instant_ns(text.parse().unwrap()).unwrap()
     }
 
+    fn between(from: &str, to: &str) -> Span {
+        Span { from_ns: ns(from), to_ns: ns(to), trading_days: None, part: Part::All }
+    }
+
+    fn found(rule: &SessionRule, span: &Span) -> Vec<Session> {
+        resolve(rule, span).unwrap().0
+    }
+
     fn window(open_s: i64, close_s: i64, trading_day_next: bool) -> Window {
         Window {
             open_s,
@@ -432,8 +472,7 @@ mod tests {
     fn a_friday_night_belongs_to_monday() {
         let rule = taipei();
         let found =
-            resolve(&rule, ns("2026-04-10T00:00:00+08:00"), ns("2026-04-11T00:00:00+08:00"))
-                .unwrap();
+            found(&rule, &between("2026-04-10T00:00:00+08:00", "2026-04-11T00:00:00+08:00"));
         let days: Vec<u32> = found.iter().map(|s| s.trading_day).collect();
         assert_eq!(days, [20260409, 20260410, 20260410, 20260413]);
         assert_eq!(found[3].open_ns, ns("2026-04-10T15:00:00+08:00"));
@@ -444,11 +483,10 @@ mod tests {
     fn holidays_have_no_session_and_push_the_night_on() {
         let mut rule = taipei();
         rule.days.holidays.insert(Date::constant(2026, 4, 13));
-        let span = (ns("2026-04-10T16:00:00+08:00"), ns("2026-04-10T17:00:00+08:00"));
-        let found = resolve(&rule, span.0, span.1).unwrap();
-        assert_eq!(found.last().unwrap().trading_day, 20260414);
+        let span = between("2026-04-10T16:00:00+08:00", "2026-04-10T17:00:00+08:00");
+        assert_eq!(found(&rule, &span).last().unwrap().trading_day, 20260414);
         rule.days.extra_days.insert(Date::constant(2026, 4, 11)); // a working Saturday
-        let found = resolve(&rule, span.0, span.1).unwrap();
+        let found = found(&rule, &span);
         let open = |day: u32| found.iter().filter(|s| s.trading_day == day).count();
         assert_eq!((open(20260411), open(20260414)), (2, 1));
     }
@@ -457,8 +495,40 @@ mod tests {
     fn empty_spans_are_refused() {
         let mut rule = taipei();
         rule.days.holidays.extend([20, 21, 22].map(|d| Date::constant(2026, 4, d)));
-        let none = resolve(&rule, ns("2026-04-21T00:00:00Z"), ns("2026-04-21T01:00:00Z"));
+        let none = resolve(&rule, &between("2026-04-21T00:00:00Z", "2026-04-21T01:00:00Z"));
         assert!(none.unwrap_err().contains("no session opens"));
+    }
+
+    #[test]
+    fn a_trading_day_is_its_sessions_and_the_night_before_it() {
+        let mut rule = taipei();
+        rule.days.holidays.insert(Date::constant(2026, 4, 13));
+        let days =
+            |first, last| Some((Date::constant(2026, 4, first), Date::constant(2026, 4, last)));
+        // Monday is a holiday: Friday's night belongs to Tuesday.
+        let mut span = between("2026-04-14T00:00:00Z", "2026-04-15T00:00:00Z");
+        span.trading_days = days(14, 14);
+        let (sessions, taken) = resolve(&rule, &span).unwrap();
+        let opens: Vec<i64> = sessions.iter().map(|session| session.open_ns).collect();
+        let (night, day) = (ns("2026-04-10T15:00:00+08:00"), ns("2026-04-14T08:45:00+08:00"));
+        let close = ns("2026-04-14T13:45:00+08:00");
+        assert_eq!(opens, [night, day]);
+        assert_eq!(taken, Taken { span_ns: Some((night, close)), gaps_ns: vec![] });
+        for (part, left) in [(Part::Day, 0), (Part::Night, 1)] {
+            span.part = part;
+            let (one, taken) = resolve(&rule, &span).unwrap();
+            assert_eq!(one, [sessions[1 - left]]);
+            assert_eq!(taken.span_ns, Some((one[0].open_ns, one[0].close_ns)));
+        }
+        span = Span { trading_days: days(14, 15), part: Part::Day, ..span };
+        let (two, taken) = resolve(&rule, &span).unwrap();
+        let night = (ns("2026-04-14T15:00:00+08:00"), ns("2026-04-15T05:00:00+08:00"));
+        assert_eq!((two.len(), two[0]), (2, sessions[1]));
+        // The night before the first of them lies before the span.
+        assert_eq!(taken.gaps_ns.last(), Some(&night));
+        span.trading_days = days(11, 13);
+        assert!(resolve(&rule, &span).unwrap_err().contains("no day session"));
+        assert!(resolve(&SessionRule::always(), &span).unwrap_err().contains("never closes"));
     }
 
     #[test]
@@ -491,7 +561,7 @@ mod tests {
             windows: vec![window(hm(9, 30), hm(16, 0), false)],
             ..SessionRule::always()
         };
-        let found = resolve(&rule, ns("2026-03-05T00:00:00Z"), ns("2026-03-12T00:00:00Z")).unwrap();
+        let found = found(&rule, &between("2026-03-05T00:00:00Z", "2026-03-12T00:00:00Z"));
         assert!(found.windows(2).all(|p| p[0].close_ns <= p[1].open_ns));
         assert_eq!(found[0].open_ns, ns("2026-03-03T14:30:00Z"));
         assert_eq!(found.last().unwrap().open_ns, ns("2026-03-12T13:30:00Z"));

@@ -2,9 +2,10 @@
 //!
 //! Invariants: names are plain words, so that they may stand in a query; our names are those of `hft.market_data`. All of it says
 //! where rows are and none of it what they are: the same rows in another shape have the same data hash, so no key here is in
-//! the effective config.
+//! the effective config. `where` is of that kind, too: it says which of the rows that a table holds are the run's, of those of
+//! two recorders say.
 
-use super::data::identifier;
+use super::data::{PLAIN, identifier, is_plain};
 use super::reader::Map;
 use crate::source::columns::{AGGRESSOR, COLUMNS};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub struct Shape {
     pub price_scale: Option<i64>,
     /// Our words by its, where they differ.
     pub kinds: BTreeMap<String, &'static str>,
+    /// The values that its columns may have, by its names of them; each is compared as a text.
+    pub only: BTreeMap<String, Vec<String>>,
 }
 
 impl Shape {
@@ -42,7 +45,7 @@ impl Shape {
     }
 }
 
-/// Reads `columns`, `price_scale` and `types` of a source.
+/// Reads `columns`, `price_scale`, `types` and `where` of a source.
 pub fn read(map: &Map<'_>) -> Option<Shape> {
     let mut shape = Shape::default();
     let mut is_whole = true;
@@ -76,6 +79,22 @@ pub fn read(map: &Map<'_>) -> Option<Shape> {
             }
         }
         types.finish();
+    }
+    if let Some(at) = map.get("where") {
+        for (entry, at) in at.map()?.entries() {
+            if !is_plain(&entry.key) {
+                at.fault(format!("`{}` is not a plain name", entry.key), PLAIN);
+                is_whole = false;
+                continue;
+            }
+            let items = if at.is_scalar() { Some(vec![at]) } else { at.list_some() };
+            let values = items
+                .and_then(|items| items.iter().map(|at| Some(at.text()?.to_owned())).collect());
+            match values {
+                Some(values) => drop(shape.only.insert(entry.key.clone(), values)),
+                None => is_whole = false,
+            }
+        }
     }
     is_whole.then_some(shape)
 }

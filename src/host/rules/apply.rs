@@ -12,6 +12,7 @@ use crate::config::instrument::{Draft, Given, InstrumentSpec};
 use crate::config::reader::Collector;
 use crate::config::scalar::decimal_text;
 use crate::config::session::{self, DayRule};
+use crate::config::span::Span;
 use btcore::wire::limits::FEES_MAX;
 use btcore::wire::{Fee, OrderType, TickStep};
 
@@ -22,10 +23,8 @@ pub struct Context<'a> {
     pub book: Option<&'a RuleBook>,
     /// Reference prices.
     pub references: Option<&'a References>,
-    /// First instant of the run, ns.
-    pub from_ns: i64,
-    /// First instant after it, ns.
-    pub to_ns: i64,
+    /// What the run asks for.
+    pub span: Span,
 }
 
 /// Fills in what the config leaves to the rules, and the sessions of the run. Instruments come out sorted by the bytes of
@@ -62,13 +61,14 @@ pub fn resolve(
 fn plain(draft: &Draft, context: &Context<'_>, collector: &Collector) -> Option<InstrumentSpec> {
     let rule = draft.sessions.as_ref()?.value.hours.as_ref()?;
     let mut instrument = draft.instrument();
-    match session::resolve(rule, context.from_ns, context.to_ns) {
-        Ok(sessions) => instrument.sessions = sessions,
+    let (sessions, taken) = match session::resolve(rule, &context.span) {
+        Ok(found) => found,
         Err(message) => {
             draft.sessions.as_ref()?.fault(collector, message, "");
             return None;
         }
-    }
+    };
+    instrument.sessions = sessions;
     Some(InstrumentSpec {
         instrument,
         lot: draft.lot,
@@ -77,6 +77,7 @@ fn plain(draft: &Draft, context: &Context<'_>, collector: &Collector) -> Option<
         product: None,
         expiry: None,
         expired_ns: i64::MAX,
+        taken,
     })
 }
 
@@ -95,8 +96,7 @@ fn of_product<'a>(
         venue: draft.venue.as_ref().map(|venue| venue.value.as_str()),
         expiry: draft.expiry.as_ref().map(|expiry| expiry.value),
         days: draft.sessions.as_ref().map_or(&usual, |sessions| &sessions.value.days),
-        from_ns: context.from_ns,
-        to_ns: context.to_ns,
+        span: context.span,
         references: context.references,
         has_limits: draft.limits.is_some(),
     };
@@ -150,8 +150,8 @@ impl Judge<'_> {
                 let says = "the hours of a day, auctions included";
                 self.contradicts(hours, "session", terms.lines.session, says);
             }
-            match session::resolve(hours.value.hours.as_ref()?, context.from_ns, context.to_ns) {
-                Ok(sessions) => terms.sessions = sessions,
+            match session::resolve(hours.value.hours.as_ref()?, &context.span) {
+                Ok(found) => (terms.sessions, terms.taken) = found,
                 Err(message) => hours.fault(self.collector, message, ""),
             }
         }
@@ -171,6 +171,7 @@ impl Judge<'_> {
             product: Some(self.product.to_owned()),
             expiry: terms.expiry,
             expired_ns: terms.expired_ns,
+            taken: terms.taken,
         })
     }
 

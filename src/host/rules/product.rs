@@ -8,7 +8,10 @@ use super::contract;
 use super::lookup::Lookup;
 use super::references::References;
 use super::row::{CostRow, ProductRow, Row, RowPhase, SessionRow};
-use crate::config::session::{DayRule, Hours, close_up, day_number, local_date, local_ns};
+use crate::config::session::{
+    DayRule, Hours, close_up, day_number, local_date, local_ns, open_before,
+};
+use crate::config::span::{Span, Taken};
 use btcore::wire::{Phase, Session, TickStep};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,10 +30,8 @@ pub struct Ask<'a> {
     pub expiry: Option<Date>,
     /// Days that the config adds to the calendar and takes off it.
     pub days: &'a DayRule,
-    /// First instant of the run, ns.
-    pub from_ns: i64,
-    /// First instant after the run, ns.
-    pub to_ns: i64,
+    /// What the run asks for.
+    pub span: Span,
     /// Reference prices.
     pub references: Option<&'a References>,
     /// Whether the config states limits of its own, which win.
@@ -56,6 +57,8 @@ pub struct Terms {
     pub costs: Vec<CostRow>,
     /// Sessions.
     pub sessions: Vec<Session>,
+    /// The part of the time that they leave.
+    pub taken: Taken,
     /// Points of protection, 1e-6, where the references state them.
     pub protection: Option<i64>,
     /// Trading days whose limits nobody knows.
@@ -113,7 +116,10 @@ pub fn resolve<'a>(lookup: &'a Lookup<'a>, ask: &'a Ask<'a>) -> Result<Terms, St
         return Err(format!("the rules `{}` have no venue `{venue}`", rules.name));
     };
     let zone = TimeZone::get(&known.time_zone).map_err(|error| error.to_string())?;
-    let (first, last) = (local_date(&zone, ask.from_ns)?, local_date(&zone, ask.to_ns - 1)?);
+    let (first, last) = match ask.span.trading_days {
+        Some(days) => days,
+        None => (local_date(&zone, ask.span.from_ns)?, local_date(&zone, ask.span.to_ns - 1)?),
+    };
     let product = lookup.need(&rules.products, ask.product, first)?;
     let expiry = match (product.rule.expires, ask.expiry) {
         (true, Some(day)) => Some(day),
@@ -165,18 +171,28 @@ impl Finder<'_> {
 
     /// The sessions that touch the run, in order.
     fn opened(&self, first: Date, last: Date) -> Result<Vec<Opened>, String> {
-        let next = |day: Date| day.tomorrow().map_err(|error| error.to_string());
+        let text = |error: jiff::Error| error.to_string();
+        let next = |day: Date| day.tomorrow().map_err(text);
         let mut opened: Vec<Opened> = Vec::new();
-        // The evening before may reach into the first day.
-        let mut day = first.yesterday().map_err(|error| error.to_string())?;
+        // The evening before may reach into the first day, or belong to it.
+        let mut day = match self.ask.span.trading_days {
+            Some(_) if !self.names(first.yesterday().map_err(text)?, first)?.is_empty() => {
+                open_before(first, |day| self.is_open(day))?
+            }
+            Some(_) => first,
+            None => first.yesterday().map_err(text)?,
+        };
         while day <= last {
             self.open_day(day, first, &mut opened)?;
             day = next(day)?;
         }
         opened.sort_by_key(|(hours, _)| hours.open_ns);
-        opened.retain(|(hours, _)| {
-            hours.open_ns < self.ask.to_ns
-                && hours.end_ns + hours.print_within_ns > self.ask.from_ns
+        let span = &self.ask.span;
+        opened.retain(|(hours, day)| match span.trading_days {
+            Some(_) => (first..=last).contains(day),
+            None => {
+                hours.open_ns < span.to_ns && hours.end_ns + hours.print_within_ns > span.from_ns
+            }
         });
         if opened.is_empty() {
             return Err(format!("no session of `{}` lies between {first} and {last}", self.venue));
@@ -185,7 +201,7 @@ impl Finder<'_> {
     }
 
     /// The product's sessions of a day, by name. Of the evening before the run those that, by the rows of its first day,
-    /// reach into it: whether the others had rows then is nobody's concern.
+    /// reach into it or belong to it: whether the others had rows then is nobody's concern.
     fn names(&self, day: Date, first: Date) -> Result<Vec<&str>, String> {
         let rules = &self.lookup.book.rules;
         let row = self.lookup.need(&rules.products, self.ask.product, day.max(first))?;
@@ -193,8 +209,15 @@ impl Finder<'_> {
         for name in &row.rule.sessions {
             let key = self.session_key(name);
             let rows = rules.sessions.iter().filter(|row| row.keys.contains(&key));
-            let end_s = rows.filter(|row| row.covers(first)).map(|row| row.rule.end_s).max();
-            if day >= first || local_ns(&self.zone, day, end_s.unwrap_or(0))? > self.ask.from_ns {
+            let mut rows = rows.filter(|row| row.covers(first));
+            let reaches = match self.ask.span.trading_days {
+                Some(_) => rows.any(|row| row.rule.is_next_day),
+                None => {
+                    let end_s = rows.map(|row| row.rule.end_s).max().unwrap_or(0);
+                    local_ns(&self.zone, day, end_s)? > self.ask.span.from_ns
+                }
+            };
+            if day >= first || reaches {
                 names.push(name.as_str());
             }
         }
@@ -297,6 +320,7 @@ impl Finder<'_> {
             Some(day) => local_ns(&self.zone, day, 86_400)?,
             None => i64::MAX,
         };
+        let (sessions, taken) = self.ask.span.choose(sessions, &self.zone)?;
         Ok(Terms {
             time_zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
             venue: self.venue.clone(),
@@ -306,6 +330,7 @@ impl Finder<'_> {
             multiplier_e6: fixed.product.multiplier_e6,
             costs: fixed.costs,
             sessions,
+            taken,
             protection,
             days_without_limits,
             lines: fixed.lines,

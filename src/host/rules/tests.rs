@@ -8,6 +8,7 @@ use super::*;
 use crate::config::fault::{Faults, SourceText};
 use crate::config::reader::Collector;
 use crate::config::session::DayRule;
+use crate::config::span::{Part, Span};
 use crate::config::toml_tree;
 use crate::config::tree::{Node, Place};
 use crate::config::{Config, LoadOptions, parse, scalar};
@@ -35,8 +36,9 @@ fn try_config(
     base: &Path,
 ) -> Result<Config, Faults> {
     let (from, to) = span;
+    let zone = if to.contains("trading") { "" } else { ", time_zone: Asia/Taipei" };
     let text = format!(
-        "version: 1\nname: rules\ndata: {{ synth: {{}}, from: {from}, to: {to}, time_zone: Asia/Taipei }}\n{top}\n\
+        "version: 1\nname: rules\ndata: {{ synth: {{}}, from: {from}, to: {to}{zone} }}\n{top}\n\
          instruments: [{instruments}]\ncapital: 1\n\
          latency: {{ feed: 0, submit: 0, amend: 0, cancel: 0, response: 0 }}\n\
          strategies: [{{ name: m, path: \"builtin:market_maker\" }}]\n"
@@ -295,6 +297,39 @@ fn holidays_have_no_session_and_a_typhoon_can_be_added() {
 }
 
 #[test]
+fn trading_days_have_the_night_before_them_over_holidays_too() {
+    // 2026-04-03 and -06 are holidays, a weekend between them: the night of the 2nd belongs to the 7th.
+    let opens = |config: &Config| -> Vec<String> {
+        sessions(config).iter().map(|s| clock(s.open_ns)).collect()
+    };
+    let span = |config: &Config| (clock(config.data.from_ns), clock(config.data.to_ns));
+    let of = |first, last| config(TXF, (first, last));
+    let two = of("2026-04-02", "2026-04-07, days: trading");
+    let (first, second) = (
+        ["01 14:50:00", "01 15:00:00", "02 08:30:00", "02 08:45:00"],
+        ["02 14:50:00", "02 15:00:00", "07 08:30:00", "07 08:45:00"],
+    );
+    assert_eq!(opens(&two), [first, second].concat());
+    assert_eq!(span(&two), ("01 14:50:00".into(), "07 13:45:00".into()));
+    assert_eq!(opens(&of("2026-04-03", "2026-04-07, days: trading")), second);
+    let days = of("2026-04-02", "2026-04-07, days: trading, session: day");
+    assert_eq!(opens(&days), [&first[2..], &second[2..]].concat());
+    let taken = &days.instruments[0].taken;
+    assert_eq!(taken.gaps_ns.len(), 4, "the nights, call and trading: {taken:?}");
+    let last = of("2026-04-15", "2026-04-15, days: trading");
+    assert_eq!(span(&last), ("14 14:50:00".into(), "15 13:30:00".into()));
+    let stock = config(STOCK, ("2026-04-02", "2026-04-07, days: trading"));
+    assert_eq!(span(&stock), ("02 08:30:00".into(), "07 13:31:00".into()));
+    let none = refused(TXF, ("2026-04-03", "2026-04-06, days: trading"));
+    assert!(
+        none.contains("no session of `TAIFEX` lies between 2026-04-03 and 2026-04-06"),
+        "{none}"
+    );
+    let late = refused(TXF, ("2026-04-16", "2026-04-16, days: trading"));
+    assert!(late.contains("it expired on 2026-04-15, and the run begins on 2026-04-16"), "{late}");
+}
+
+#[test]
 fn a_rule_that_changes_within_a_run_splits_it() {
     let row = "{ name = \"stock\", steps = [[\"0\", \"0.01\"]";
     assert!(TAIWAN.contains(row));
@@ -544,8 +579,12 @@ fn outcome(book: &RuleBook, probe: usize) -> String {
         venue,
         expiry: None,
         days: &DayRule::default(),
-        from_ns: ns(&format!("{from}T00:00:00+08:00")),
-        to_ns: ns(&format!("{to}T23:59:59+08:00")),
+        span: Span {
+            from_ns: ns(&format!("{from}T00:00:00+08:00")),
+            to_ns: ns(&format!("{to}T23:59:59+08:00")),
+            trading_days: None,
+            part: Part::All,
+        },
         references: Some(&references),
         has_limits: false,
     };

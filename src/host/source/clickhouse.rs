@@ -18,7 +18,7 @@ mod reader;
 
 use super::cache::{self, Cache, CachedSource, Origin, file::Key};
 use super::columns::{self, COLUMNS};
-use super::decode::{Batch, span_recorded};
+use super::decode::{Batch, span_recorded, spans_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
 use crate::config::data::{Patience, is_plain};
 use crate::config::shape::Shape;
@@ -32,7 +32,7 @@ use arrow_array::RecordBatch;
 use held::{Held, RowKey};
 use reader::Reader;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +161,15 @@ enum State {
     Done,
 }
 
+/// More spans than this do not fit into an address. The decoder leaves out what no query does.
+const SPANS_MAX: usize = 1_000;
+
+/// What to ask for.
+fn spans(config: &DecodeConfig) -> Vec<(i64, i64)> {
+    let spans = spans_recorded(config);
+    if spans.is_empty() || spans.len() > SPANS_MAX { vec![span_recorded(config)] } else { spans }
+}
+
 /// What is asked for one symbol.
 #[derive(Clone)]
 struct Request {
@@ -172,13 +181,16 @@ struct Request {
     columns: Arc<str>,
     words: Arc<Words>,
     symbol: String,
-    span_ns: (i64, i64),
+    /// Without what is left out, where a query can say so; later each.
+    spans_ns: Vec<(i64, i64)>,
 }
 
 /// The parts of a question: plain names, allowed by the config or our own, and bound parameters.
 struct Words {
     /// The selection.
     from: String,
+    /// What it leaves out within, where it does.
+    spans: String,
     /// The columns of the key, in their order.
     order: String,
     /// Rows up to a key, and rows behind it. A null is on neither side where it decides.
@@ -200,6 +212,19 @@ impl Words {
         };
         let (key_exch, key_ingest) = (stamp(exch, "key_exch"), stamp(ingest, "key_ingest"));
         let (from_ns, to_ns) = (stamp(exch, "from_ns"), stamp(exch, "to_ns"));
+        let mut from = format!(
+            "FROM {{database:Identifier}}.{{table:Identifier}} WHERE `{symbol}` = {{symbol:String}} AND `{exch}` >= \
+             {from_ns} AND `{exch}` < {to_ns}"
+        );
+        for (index, theirs) in shape.only.keys().enumerate() {
+            let _ = write!(from, " AND toString(`{theirs}`) IN {{only_{index}:Array(String)}}");
+        }
+        let ns = match types.get(exch) {
+            Some(kind) if kind.contains("DateTime64(") => {
+                format!("toUnixTimestamp64Nano(`{exch}`)")
+            }
+            _ => format!("toInt64(`{exch}`)"),
+        };
         let side = |than: &str, last: &str| {
             format!(
                 "(`{exch}` {than} {key_exch} OR `{exch}` = {key_exch} AND (`{ingest}` {than} {key_ingest} \
@@ -207,9 +232,11 @@ impl Words {
             )
         };
         Words {
-            from: format!(
-                "FROM {{database:Identifier}}.{{table:Identifier}} WHERE `{symbol}` = {{symbol:String}} AND `{exch}` >= \
-                 {from_ns} AND `{exch}` < {to_ns}"
+            from,
+            // Of the spans that begin at or before it, a row lies in the last one or in none.
+            spans: format!(
+                " AND {ns} < transform(roundDown({ns}, {{begins_ns:Array(Int64)}}), {{begins_ns:Array(Int64)}}, \
+                 {{ends_ns:Array(Int64)}}, toInt64(0))"
             ),
             order: format!("`{exch}`, `{ingest}`, `{seq}`"),
             up_to: side("<", "<="),
@@ -315,7 +342,7 @@ fn ask(
             columns: columns.clone(),
             words: words.clone(),
             symbol: config.symbol.clone(),
-            span_ns: span_recorded(config),
+            spans_ns: spans(config),
         };
         let rows_total = request.count(&questions).map_err(|message| conn.error(message))?;
         Ok((request, rows_total))
@@ -385,8 +412,8 @@ fn through(
     let inner = cuts.iter().copied().filter(|cut| (config.from_ns + 1..config.to_ns).contains(cut));
     let starts = std::iter::once(config.from_ns).chain(inner.clone());
     let origin = |(from_ns, to_ns)| {
-        let config = DecodeConfig { from_ns, to_ns, ..config.clone() };
-        let request = Request { span_ns: span_recorded(&config), ..request.clone() };
+        let config = config.clone().over(from_ns, to_ns);
+        let request = Request { spans_ns: spans(&config), ..request.clone() };
         Box::new(TableOrigin { config, request }) as Box<dyn Origin>
     };
     let origins = starts.zip(inner.chain([config.to_ns])).map(origin).collect();
@@ -415,11 +442,11 @@ impl TableOrigin {
 
 impl Origin for TableOrigin {
     fn key(&self) -> Result<Key, String> {
-        let Request { columns, words, .. } = &self.request;
+        let columns = &self.request.columns;
         // As one tuple: a null among plain arguments would take its row out of the sum.
         let sql = format!(
             "SELECT [concat(toString(count()), ' ', toString(sum(cityHash64(tuple({columns})))))] {}",
-            words.from
+            self.request.from()
         );
         let questions = self.questions()?;
         let content = self.request.talk.persist("a hash over the rows", || {
@@ -502,25 +529,46 @@ pub fn read_texts(
 
 impl Request {
     fn query(&self, client: &Client, sql: &str) -> Query {
-        client
+        let (from_ns, to_ns) = self.span_ns();
+        let mut query = client
             .query(sql)
             .param("database", &self.conn.database)
             .param("table", &self.conn.table)
             .param("symbol", &self.symbol)
-            .param("from_ns", self.span_ns.0)
-            .param("to_ns", self.span_ns.1)
+            .param("from_ns", from_ns)
+            .param("to_ns", to_ns);
+        for (index, values) in self.shape.only.values().enumerate() {
+            query = query.param(&format!("only_{index}"), values);
+        }
+        if self.spans_ns.len() > 1 {
+            let (begins_ns, ends_ns): (Vec<i64>, Vec<i64>) = self.spans_ns.iter().copied().unzip();
+            query = query.param("begins_ns", begins_ns).param("ends_ns", ends_ns);
+        }
+        query
+    }
+
+    /// From the first instant to the last.
+    fn span_ns(&self) -> (i64, i64) {
+        let edge = |span: Option<&(i64, i64)>| span.copied().unwrap_or_default();
+        (edge(self.spans_ns.first()).0, edge(self.spans_ns.last()).1)
+    }
+
+    /// The selection.
+    fn from(&self) -> String {
+        let Words { from, spans, .. } = self.words.as_ref();
+        if self.spans_ns.len() > 1 { format!("{from}{spans}") } else { from.clone() }
     }
 
     fn count(&self, questions: &Questions) -> Result<u64, String> {
         self.talk.persist(&format!("a count for `{}`", self.symbol), || {
-            let sql = format!("SELECT [toString(count())] {}", self.words.from);
+            let sql = format!("SELECT [toString(count())] {}", self.from());
             let query = self.query(&questions.client, &sql);
             number(&one(questions.once(query, self.conn.patience.receive_timeout)?)?)
         })
     }
 
     fn sql(&self, more: &str) -> String {
-        let Words { from, order, .. } = self.words.as_ref();
+        let (from, order) = (self.from(), &self.words.order);
         format!("SELECT {} {from}{more} ORDER BY {order}", self.columns)
     }
 
@@ -547,7 +595,7 @@ impl Request {
     /// How many rows there are up to a place and behind it.
     fn sides(&self, place: Place) -> Result<(u64, u64), Failure> {
         let questions = Questions::with(&self.conn, self.trust.clone(), self.block_rows)?;
-        let Words { from, up_to, behind, .. } = self.words.as_ref();
+        let (from, Words { up_to, behind, .. }) = (self.from(), self.words.as_ref());
         let sql =
             format!("SELECT [toString(countIf({up_to})), toString(countIf({behind}))] {from}");
         let query = place.bound(self.query(&questions.client, &sql));
@@ -611,7 +659,7 @@ impl Answer {
 
     /// The recorded stamps that are asked for: from, and to without it, ns.
     pub fn span_ns(&self) -> (i64, i64) {
-        self.request.span_ns
+        self.request.span_ns()
     }
 
     fn what(&self) -> String {

@@ -48,10 +48,36 @@ fn bad(reason: &'static str, column: &'static str, detail: impl Into<String>) ->
     Bad { reason, column, detail: detail.into(), is_fatal: false }
 }
 
+/// How far a stamp as recorded can lie from the snapped one.
+fn margin_ns(config: &DecodeConfig) -> i64 {
+    if config.ts_grid_ns > 1 { SNAP_NS } else { 0 }
+}
+
 /// The stamps, as recorded, of rows whose snapped stamps can lie within the config's span.
 pub fn span_recorded(config: &DecodeConfig) -> (i64, i64) {
-    let margin_ns = if config.ts_grid_ns > 1 { SNAP_NS } else { 0 };
+    let margin_ns = margin_ns(config);
     (config.from_ns.saturating_sub(margin_ns), config.to_ns.saturating_add(margin_ns))
+}
+
+/// The same, without the gaps: spans that begin and end later each. Where gaps are that short, they are not left out here.
+pub fn spans_recorded(config: &DecodeConfig) -> Vec<(i64, i64)> {
+    let (margin_ns, (mut begin_ns, end_ns)) = (margin_ns(config), span_recorded(config));
+    let mut spans = Vec::new();
+    for &(from_ns, to_ns) in &*config.gaps_ns {
+        let (last_ns, next_ns) =
+            (from_ns.saturating_add(margin_ns), to_ns.saturating_sub(margin_ns));
+        if last_ns >= next_ns {
+            continue;
+        }
+        if begin_ns < last_ns {
+            spans.push((begin_ns, last_ns));
+        }
+        begin_ns = begin_ns.max(next_ns);
+    }
+    if begin_ns < end_ns {
+        spans.push((begin_ns, end_ns));
+    }
+    spans
 }
 
 impl Batch {
@@ -138,7 +164,7 @@ impl Columns {
             return Err(bad("stamp not above zero", "exch_ts", detail));
         }
         let mut event = self.stamps(row, recorded_ns, config);
-        if !(config.from_ns..config.to_ns).contains(&event.ts_exch_ns) {
+        if !config.takes(event.ts_exch_ns) {
             return Ok(false);
         }
         if event.ts_exch_ns >= config.expired_ns {

@@ -108,6 +108,8 @@ pub struct DecodeConfig {
     pub from_ns: i64,
     /// First instant after the last, ns.
     pub to_ns: i64,
+    /// What is left out between them, from and to, ns: sorted and disjoint.
+    pub gaps_ns: Arc<[(i64, i64)]>,
     /// First instant after the contract's last trading day, ns; `i64::MAX` where it has none.
     pub expired_ns: i64,
     /// Stamps lie on this grid after rounding, ns; 1 for exact stamps.
@@ -118,6 +120,30 @@ pub struct DecodeConfig {
     pub shape: Arc<Shape>,
     /// Rows of a chunk at most. No row depends on it.
     pub chunk_rows: usize,
+}
+
+impl DecodeConfig {
+    /// The same over another span, with those gaps that touch it.
+    pub fn over(mut self, from_ns: i64, to_ns: i64) -> Self {
+        (self.from_ns, self.to_ns) = (from_ns, to_ns.max(from_ns));
+        if !self.gaps_ns.is_empty() {
+            let touches = |gap: &&(i64, i64)| gap.0 < to_ns && from_ns < gap.1;
+            self.gaps_ns = self.gaps_ns.iter().filter(touches).copied().collect();
+        }
+        self
+    }
+
+    /// Whether an instant is the stream's.
+    #[inline]
+    pub fn takes(&self, ts_ns: i64) -> bool {
+        (self.from_ns..self.to_ns).contains(&ts_ns)
+            && (self.gaps_ns.is_empty() || !self.leaves_out(ts_ns))
+    }
+
+    fn leaves_out(&self, ts_ns: i64) -> bool {
+        let after = self.gaps_ns.partition_point(|gap| gap.1 <= ts_ns);
+        self.gaps_ns.get(after).is_some_and(|gap| gap.0 <= ts_ns)
+    }
 }
 
 /// Why rows could not be read. The text names the place.
@@ -232,18 +258,23 @@ pub fn recipes(config: &Config) -> Vec<DecodeConfig> {
     let shape = Arc::new(data.shape.clone());
     instruments
         .enumerate()
-        .map(|(index, spec)| DecodeConfig {
-            symbol: spec.instrument.symbol.clone(),
-            instrument: index as u32,
-            lot: spec.lot,
-            negative_prices: spec.instrument.negative_prices,
-            from_ns: data.from_ns,
-            to_ns: data.to_ns,
-            expired_ns: spec.expired_ns,
-            ts_grid_ns: data.ts_grid_ns,
-            malformed_skip: data.malformed_skip,
-            shape: shape.clone(),
-            chunk_rows: data.chunk_rows,
+        .map(|(index, spec)| {
+            let (from_ns, to_ns) = spec.taken.span_ns.unwrap_or((data.from_ns, data.to_ns));
+            DecodeConfig {
+                symbol: spec.instrument.symbol.clone(),
+                instrument: index as u32,
+                lot: spec.lot,
+                negative_prices: spec.instrument.negative_prices,
+                from_ns: 0,
+                to_ns: 0,
+                gaps_ns: spec.taken.gaps_ns.as_slice().into(),
+                expired_ns: spec.expired_ns,
+                ts_grid_ns: data.ts_grid_ns,
+                malformed_skip: data.malformed_skip,
+                shape: shape.clone(),
+                chunk_rows: data.chunk_rows,
+            }
+            .over(from_ns.max(data.from_ns), to_ns.min(data.to_ns))
         })
         .collect()
 }

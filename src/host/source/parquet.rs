@@ -8,7 +8,7 @@
 
 use super::cache::{self, Cache, CachedSource, Origin, file::Key, identity};
 use super::columns::{self, ROW_NUMBER};
-use super::decode::{Batch, span_recorded};
+use super::decode::{Batch, span_recorded, spans_recorded};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -171,7 +171,8 @@ impl Origin for FileOrigin {
             .map_err(|error| format!("{}: {error}", path.display()))?;
         let mut recipe = self.recipe.clone();
         if self.part.is_whole {
-            // Every span that holds the file whole gives the same rows.
+            // Every span that holds the file whole gives the same rows, but for the gaps among them.
+            recipe = recipe.over(self.part.from_ns, self.part.to_ns);
             (recipe.from_ns, recipe.to_ns) = (i64::MIN, i64::MAX);
         }
         let mut hasher = cache::begin_key(&recipe);
@@ -224,6 +225,8 @@ fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Optio
         if from_ns < span_to_ns && to_ns >= span_from_ns && may_hold(group, name, &recipe.symbol) {
             let is_mixed = from_ns < span_from_ns
                 || to_ns >= span_to_ns
+                || !recipe.shape.only.is_empty()
+                || recipe.gaps_ns.iter().any(|gap| from_ns < gap.1 && gap.0 <= to_ns)
                 || !holds_only(group, name, &recipe.symbol);
             part.groups.push(Group { index, row_first, rows, is_mixed });
             part.from_ns = part.from_ns.min(from_ns);
@@ -390,15 +393,18 @@ impl Open {
         if group.is_mixed {
             let met = Arc::new(AtomicU64::new(0));
             rows_filtered = Some(met.clone());
-            let mask = ProjectionMask::columns(schema, ["symbol", "exch_ts"].map(theirs));
+            let seen = ["symbol", "exch_ts"].map(theirs).into_iter();
+            let seen = seen.chain(config.shape.only.keys().map(String::as_str));
+            let mask = ProjectionMask::columns(schema, seen);
             let shape = config.shape.clone();
             let symbol = config.symbol.clone();
-            let span_ns = span_recorded(config);
+            let spans_ns = spans_recorded(config);
             let predicate = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
                 met.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                let passes = shape::passes(&shape, &batch)?;
                 let batch = shape::standard(&shape, &batch, "");
                 let batch = batch.map_err(|e| ArrowError::SchemaError(e.to_string()))?;
-                may_select(&batch, &symbol, span_ns)
+                may_select(&batch, &symbol, &spans_ns, &passes)
             });
             builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
         }
@@ -412,11 +418,12 @@ impl Open {
     }
 }
 
-/// Rows that the decoder must see: those of the symbol and the span, and those that it must complain about.
+/// Rows that the decoder must see: those of the symbol and the spans, and those that it must complain about, of those that pass.
 fn may_select(
     batch: &RecordBatch,
     symbol: &str,
-    (from_ns, to_ns): (i64, i64),
+    spans_ns: &[(i64, i64)],
+    passes: &BooleanArray,
 ) -> Result<BooleanArray, ArrowError> {
     let column = |name: &str, wanted: &DataType| {
         let array = batch.column_by_name(name).ok_or_else(|| {
@@ -430,12 +437,17 @@ fn may_select(
     let stamps = stamps.as_primitive::<Int64Type>();
     Ok((0..batch.num_rows())
         .map(|row| {
+            if !passes.value(row) {
+                return Some(false);
+            }
             if symbols.is_null(row) {
                 return Some(true);
             }
             let ts_ns = stamps.value(row);
             let is_odd = stamps.is_null(row) || ts_ns <= 0;
-            Some(symbols.value(row) == symbol && (is_odd || (from_ns..to_ns).contains(&ts_ns)))
+            let after = spans_ns.partition_point(|span| span.0 <= ts_ns);
+            let is_within = after > 0 && ts_ns < spans_ns[after - 1].1;
+            Some(symbols.value(row) == symbol && (is_odd || is_within))
         })
         .collect())
 }

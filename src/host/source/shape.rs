@@ -12,9 +12,9 @@ use super::columns::{AGGRESSOR, COLUMNS, ROW_NUMBER};
 use crate::config::shape::Shape;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float32Type, Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray};
-use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow_cast::{CastOptions, cast, cast_with_options};
+use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use std::sync::Arc;
 
 /// Units of the core in one unit of price.
@@ -29,14 +29,34 @@ const TOO_LARGE: f64 = (1_u64 << 51) as f64;
 /// # Errors
 /// There is one.
 pub fn check(shape: &Shape, place: &str, has: impl Fn(&str) -> bool) -> Result<(), SourceError> {
-    match shape.columns.iter().find(|(_, theirs)| !has(theirs)) {
-        None => Ok(()),
-        Some((ours, theirs)) => Err(SourceError::Column {
-            place: place.into(),
-            column: ours,
-            message: format!("is `{theirs}` by the config, and there is no such column"),
-        }),
+    let fail = |column, message| SourceError::Column { place: place.into(), column, message };
+    if let Some((ours, theirs)) = shape.columns.iter().find(|(_, theirs)| !has(theirs)) {
+        let message = format!("is `{theirs}` by the config, and there is no such column");
+        return Err(fail(ours, message));
     }
+    match shape.only.keys().find(|theirs| !has(theirs)) {
+        None => Ok(()),
+        Some(theirs) => {
+            Err(fail("where", format!("names `{theirs}`, and there is no such column")))
+        }
+    }
+}
+
+/// Says for each row of a source whether `where` lets it pass. A null is no value.
+///
+/// # Errors
+/// A column is missing, or has no text.
+pub fn passes(shape: &Shape, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
+    let mut all = vec![true; batch.num_rows()];
+    for (theirs, values) in &shape.only {
+        let missing = || ArrowError::SchemaError(format!("there is no column `{theirs}`"));
+        let column = batch.column_by_name(theirs).ok_or_else(missing)?;
+        let texts = cast(column, &DataType::Utf8)?;
+        for (is_in, text) in all.iter_mut().zip(texts.as_string::<i32>()) {
+            *is_in &= text.is_some_and(|text| values.iter().any(|value| value == text));
+        }
+    }
+    Ok(BooleanArray::from(all))
 }
 
 /// A batch with our columns, those that are there, and the number of each row where it has them.

@@ -57,6 +57,7 @@ pub fn begin_key(config: &DecodeConfig) -> blake3::Hasher {
         negative_prices,
         from_ns,
         to_ns,
+        gaps_ns,
         expired_ns,
         ts_grid_ns,
         malformed_skip,
@@ -74,7 +75,8 @@ pub fn begin_key(config: &DecodeConfig) -> blake3::Hasher {
     hasher.update(&lot.to_le_bytes());
     hasher.update(&[u8::from(*negative_prices), u8::from(*malformed_skip)]);
     add_text(&mut hasher, &shape.text());
-    for ns in [from_ns, to_ns, expired_ns, ts_grid_ns] {
+    let gaps = gaps_ns.iter().flat_map(|(from_ns, to_ns)| [from_ns, to_ns]);
+    for ns in [from_ns, to_ns, expired_ns, ts_grid_ns].into_iter().chain(gaps) {
         hasher.update(&ns.to_le_bytes());
     }
     hasher

@@ -375,6 +375,7 @@ fn config(chunk_rows: usize) -> DecodeConfig {
         negative_prices: false,
         from_ns: 0,
         to_ns: i64::MAX,
+        gaps_ns: [].into(),
         expired_ns: i64::MAX,
         ts_grid_ns: 1,
         malformed_skip: false,

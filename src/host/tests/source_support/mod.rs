@@ -153,6 +153,7 @@ pub fn config(symbol: &str) -> DecodeConfig {
         negative_prices: false,
         from_ns: 0,
         to_ns: i64::MAX,
+        gaps_ns: [].into(),
         expired_ns: i64::MAX,
         ts_grid_ns: 1,
         malformed_skip: false,
