@@ -134,9 +134,7 @@ pub fn open_cached(
 /// Says whether every needed column of a file is there and can be read.
 fn check(schema: &Schema, place: &str, recipes: &[DecodeConfig]) -> Result<(), SourceError> {
     // Every recipe is of the same source.
-    let Some(recipe) = recipes.first().filter(|recipe| !recipe.shape.is_plain()) else {
-        return columns::check(schema, place);
-    };
+    let Some(recipe) = recipes.first() else { return columns::check(schema, place) };
     shape::check(&recipe.shape, place, |name| schema.column_with_name(name).is_some())?;
     columns::check(&shape::schema(&recipe.shape, schema, place)?, place)
 }

@@ -68,7 +68,7 @@ pub fn standard(
     batch: &RecordBatch,
     place: &str,
 ) -> Result<RecordBatch, SourceError> {
-    if shape.is_plain() {
+    if shape.is_plain() && !has_fractions(&batch.schema()) {
         return Ok(batch.clone());
     }
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
@@ -83,6 +83,20 @@ pub fn standard(
         column: COLUMNS[0],
         message: e.to_string(),
     })
+}
+
+/// Whether a source has prices that are no counts, under our names.
+fn has_fractions(theirs: &Schema) -> bool {
+    ["price_scaled", "bids_price", "asks_price"].iter().any(|name| {
+        theirs.column_with_name(name).is_some_and(|(_, field)| match field.data_type() {
+            DataType::List(item) | DataType::LargeList(item) => is_fraction(item.data_type()),
+            kind => is_fraction(kind),
+        })
+    })
+}
+
+fn is_fraction(kind: &DataType) -> bool {
+    kind.is_floating() || kind.is_decimal()
 }
 
 /// The columns that [`standard`] makes of a source's.

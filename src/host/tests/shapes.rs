@@ -93,7 +93,7 @@ fn assert_same_run(found: &RunResult, expected: &RunResult, what: &str) {
 
 /// Columns of the platform's two servers, and of a table that is no platform's: definitions, what they are made of, and what a
 /// config says about them.
-const TABLES: [(&str, &str, &str, &str); 6] = [
+const TABLES: [(&str, &str, &str, &str); 7] = [
     (
         "first",
         "symbol String, exchange String, type String, exch_ts Int64, ingest_ts Int64, price_scaled Int64, volume Int64, \
@@ -110,6 +110,14 @@ const TABLES: [(&str, &str, &str, &str); 6] = [
          bids_vol Array(Int64), bids_price Array(Int64), volume Int64, price_scaled Int64",
         "symbol, 'FUT', 'future', trade_direction, seq_no, type, exch_ts, ingest_ts, asks_vol, asks_price, bids_vol, \
          bids_price, volume, price_scaled",
+        "",
+    ),
+    (
+        "points",
+        "symbol String, type String, exch_ts Int64, ingest_ts Int64, price_scaled Float64, volume Int64, bids_price \
+         Array(Float64), bids_vol Array(Int64), asks_price Array(Float64), asks_vol Array(Int64), seq_no UInt64, side Int8",
+        "symbol, type, exch_ts, ingest_ts, price_scaled / 1e6, volume, arrayMap(p -> p / 1e6, bids_price), bids_vol, \
+         arrayMap(p -> p / 1e6, asks_price), asks_vol, seq_no, trade_direction",
         "",
     ),
     (
