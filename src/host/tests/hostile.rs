@@ -73,7 +73,7 @@ impl Place {
         if verb[0] == "run" {
             command.arg("-q").arg("--out").arg(out);
         }
-        command.env("BT_TEST_CANARY", CANARY).output().unwrap()
+        command.env("RUST_BACKTRACE", "full").env("BT_TEST_CANARY", CANARY).output().unwrap()
     }
 }
 
@@ -164,6 +164,18 @@ fn names_are_refused_or_bound(place: &Place) {
             Some(3) => {}
             _ => panic!("{word:?}: {told}"),
         }
+        // As a value of `where` it is the same rows, and as a column nothing.
+        let quoted_word = quoted(word);
+        let source_of =
+            |only: String| format!("{{ url: \"{url}\", database: m, where: {{ {only} }} }}");
+        let only = source_of(format!("symbol: [\"no such\", {quoted_word}]"));
+        let chosen = place.run(&config(&only, &quoted_word, "s", ""), &["run", "--json"]);
+        assert_eq!(chosen.status.code(), run.status.code(), "{}", talk(&chosen));
+        let rows = format!("\"books_in\": {}", 10 + index);
+        assert!(run.status.code() != Some(0) || talk(&chosen).contains(&rows), "{}", talk(&chosen));
+        let only = source_of(format!("{quoted_word}: a"));
+        let refused = place.run(&config(&only, "A", "s", ""), &["run"]);
+        assert_eq!(refused.status.code(), Some(3), "{only}: {}", talk(&refused));
         // Where only names may stand.
         let word = quoted(word);
         for source in [
@@ -272,6 +284,14 @@ fn the_password_is_nowhere(place: &Place) {
                 assert_clean(&place.dir.join("out"));
             }
         }
+        // A strategy that panics, and everything that the runtime tells of it.
+        let program = std::env::current_exe().expect("a path");
+        let object = program.with_file_name("libpanics.so").display().to_string();
+        let text = config(&source, "\"..\"", "s", "").replace("builtin:market_maker", &object);
+        let run = place.run(&text, &["run", "-v"]);
+        assert_eq!(run.status.code(), Some(7), "{}", talk(&run));
+        assert!(talk(&run).contains("row ten was too much"), "{}", talk(&run));
+        told.push_str(&talk(&run));
         // A server that is no friend.
         let echo = echo_server();
         let source =
