@@ -25,5 +25,5 @@ pub use blocks::compress;
 pub use child::ChildFront;
 pub use front::{Front, Options};
 pub use locate::library;
-pub use proxy::{Act, Asked, At, Fault, Hit, Proxy};
+pub use proxy::{Act, Asked, At, Fault, Hit, Proxy, Upstream};
 pub use shared::shared;

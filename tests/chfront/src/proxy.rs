@@ -91,6 +91,9 @@ pub struct Hit {
     pub is_open: bool,
 }
 
+/// Where the server behind a proxy is, `http://host:port`; empty where there is none now. Looked up for each request.
+pub type Upstream = Arc<Mutex<String>>;
+
 type Plan = dyn FnMut(&Asked) -> Vec<Fault> + Send;
 
 /// A running proxy. Stops when dropped.
@@ -101,7 +104,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    upstream: String,
+    upstream: Upstream,
     plan: Mutex<Box<Plan>>,
     tls: Option<Arc<ServerConfig>>,
     asked: Mutex<Vec<Asked>>,
@@ -121,9 +124,25 @@ impl Proxy {
         Self::start_with(upstream, plan, None)
     }
 
+    /// Starts one in front of a server that may come back at another address.
+    pub fn start_before(
+        upstream: &Upstream,
+        plan: impl FnMut(&Asked) -> Vec<Fault> + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::begin(upstream.clone(), plan, None)
+    }
+
     /// Starts one that speaks https to its clients.
     pub fn start_with(
         upstream: &str,
+        plan: impl FnMut(&Asked) -> Vec<Fault> + Send + 'static,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
+        Self::begin(Arc::new(Mutex::new(upstream.to_owned())), plan, tls)
+    }
+
+    fn begin(
+        upstream: Upstream,
         plan: impl FnMut(&Asked) -> Vec<Fault> + Send + 'static,
         tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Self> {
@@ -131,7 +150,7 @@ impl Proxy {
         let address = listener.local_addr()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Arc::new(Shared {
-            upstream: upstream.trim_start_matches("http://").trim_end_matches('/').to_owned(),
+            upstream,
             plan: Mutex::new(Box::new(plan)),
             tls,
             asked: Mutex::default(),
@@ -270,7 +289,10 @@ impl<'s> Exchange<'s> {
         self.faults = (lock(&self.shared.plan))(&self.asked);
         self.strike(At::Head, false)?;
 
-        let mut server = TcpStream::connect(&self.shared.upstream)?;
+        let upstream = lock(&self.shared.upstream).clone();
+        let address = upstream.trim_start_matches("http://").trim_end_matches('/');
+        // Where nobody listens the client hears what it would hear there.
+        let mut server = TcpStream::connect(address).map_err(|_| self.reset())?;
         server.set_nodelay(true)?;
         server.write_all(request.closing().as_bytes())?;
         let mut sent = 0;
