@@ -67,12 +67,26 @@ impl Failure {
 
     /// What a server's words mean.
     pub fn told(text: &str) -> Self {
+        Self::meant(text, text.into())
+    }
+
+    /// What a server's words mean, told as `message`.
+    fn meant(text: &str, message: String) -> Self {
+        if is_of_a_full_disk(text) {
+            return Failure::lasting(format!("the server's disk is full: {message}"));
+        }
         let may_pass = match code(text) {
             Some(code) => PASSING.contains(&code),
             None => AWAY.iter().any(|words| text.contains(words)),
         };
-        Failure { message: text.into(), may_pass }
+        Failure { message, may_pass }
     }
+}
+
+/// Whether a server has no room: NOT_ENOUGH_SPACE, which it says before it writes, or the system's own words in whatever
+/// exception, where a write had begun. No pause between retries is long enough for somebody to make room.
+fn is_of_a_full_disk(text: &str) -> bool {
+    code(text) == Some(243) || text.contains("No space left on device")
 }
 
 /// The code of an exception's text.
@@ -86,7 +100,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = chain(&error);
         match &error {
-            Error::BadResponse(text) => Failure { message, ..Failure::told(text) },
+            Error::BadResponse(text) => Failure::meant(text, message),
             Error::TimedOut => Failure::passing(message),
             Error::Network(_) if is_refused_by_tls(&error) => Failure::lasting(message),
             Error::Network(_) => Failure::passing(message),
@@ -178,6 +192,8 @@ mod tests {
             ("Code: 53. DB::Exception: Type mismatch", false),
             ("Code: 394. DB::Exception: Query was cancelled", false),
             ("Code: 2410. DB::Exception: ?", false),
+            ("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space.", false),
+            ("Code: 236. DB::Exception: errno: 28, strerror: No space left on device", false),
             ("503 Service Unavailable", true),
             ("<html><title>502 Bad Gateway</title></html>", true),
             ("<html>403 Forbidden</html>", false),
@@ -185,6 +201,21 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(Failure::told(text).may_pass, may_pass, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let text = "Code: 75. DB::ErrnoException: Cannot write to file, errno: 28, strerror: No space left on device. \
+                    (CANNOT_WRITE_TO_FILE_DESCRIPTOR)";
+        for text in [
+            text,
+            "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)",
+        ] {
+            let failure = Failure::from(Error::BadResponse(text.into()));
+            let (named, words) = failure.message.split_once(": ").unwrap_or_default();
+            assert_eq!(named, "the server's disk is full");
+            assert!(words.ends_with(text) && !failure.may_pass, "{failure:?}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! A server that is killed while it works and started again over the same data: what a run makes of it.
+//! A server that is killed while it works and started again over the same data, and one whose disk is full: what a run makes of it.
 //!
 //! The engine runs as a process of its own, behind a proxy that says at which byte of which request it is killed; a failure prints
-//! the seed. Needs the engine that `scripts/test` installs; says so when it skips.
+//! the seed. The full disk is a small one in memory, mounted where this process and its children alone see it. Needs the engine that
+//! `scripts/test` installs, and the second half the right to mount; says so when it skips.
 
 use bt_host::config;
 use bt_host::store;
@@ -297,5 +298,122 @@ fn a_run_outlives_a_server_that_is_killed_and_started_again() {
     );
     assert!(reads >= 1 && writes >= 1, "{reads} reads and {writes} writes recovered");
     drop(server);
+    let _ = std::fs::remove_dir_all(&dir);
+}
+
+/// A small disk in memory, mounted for a server alone: it is gone with the server's process, however that ends.
+struct Disk {
+    /// Where this process finds it.
+    seen: PathBuf,
+}
+
+impl Disk {
+    /// Starts a server over a disk of its own; `None`, with a line that says so, where none may be mounted.
+    fn serve(front: &Path, library: &Path, dir: &Path) -> Option<(ChildFront, Self)> {
+        const MOUNT: &str = "mount -t tmpfs -o size=64m btcore \"$0\"";
+        let place = dir.join("disk");
+        std::fs::create_dir_all(&place).expect("a folder can be made");
+        let probe = Command::new("unshare").args(["-m", "sh", "-c", MOUNT]).arg(&place).output();
+        let refusal = match probe {
+            Ok(probe) if probe.status.success() => None,
+            Ok(probe) => Some(told(&probe)),
+            Err(error) => Some(format!("unshare: {error}")),
+        };
+        if let Some(why) = refusal {
+            println!("skipped: no disk can be mounted here: {}", why.trim());
+            return None;
+        }
+        let script = dir.join("over-a-disk");
+        let text = format!(
+            "#!/bin/sh\nexec unshare -m sh -c '{MOUNT} && exec \"$@\"' '{}' '{}' \"$@\"\n",
+            place.display(),
+            front.display()
+        );
+        std::fs::write(&script, text).expect("a script");
+        let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&script, runs).expect("it may run");
+        let front = ChildFront::spawn(&script, library, &place.join("engine"));
+        let front = front.expect("the engine starts");
+        let place = place.strip_prefix("/").expect("it is absolute");
+        let seen = Path::new("/proc").join(front.id().to_string()).join("root").join(place);
+        assert!(seen.join("engine").is_dir(), "the engine's data lie on it");
+        Some((front, Disk { seen }))
+    }
+
+    /// Takes what room there is.
+    fn fill(seen: &Path) {
+        let mut file = std::fs::File::create(seen.join("filler")).expect("a file");
+        for size in [1 << 20, 4_096, 1] {
+            while std::io::Write::write(&mut file, &vec![0; size]).is_ok() {}
+        }
+    }
+
+    /// Gives it back.
+    fn free(&self) {
+        std::fs::remove_file(self.seen.join("filler")).expect("it is there");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_what_is_kept_is_published_later() {
+    let Some((program, library)) = programs() else { return };
+    let dir = scratch("server-full");
+    let Some((front, disk)) = Disk::serve(&program, &library, &dir) else { return };
+    let place = Place::new(Arc::new(Mutex::new(front.url().to_owned())));
+    for database in ["roomy", "full_2", "full_7"] {
+        let keys = [("url", front.url()), ("database", database)];
+        let server = config::server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
+        store::apply(&server, None).expect("a schema");
+    }
+    let publish = |results: &Path, database: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bt-host"));
+        command.args(["publish", "--url", front.url(), "--database", database, "--run"]);
+        command.arg(results).output().expect("it starts")
+    };
+    // In the middle, and at the last insert, where nothing is missing but the row that makes all visible.
+    for number in [2, 7] {
+        let (database, results) = (format!("full_{number}"), dir.join(format!("out-{number}")));
+        let (seen, mut inserts) = (disk.seen.clone(), 0);
+        let proxy = Proxy::start(front.url(), move |asked| {
+            inserts += u64::from(is_insert(asked));
+            if !is_insert(asked) || inserts != number {
+                return vec![];
+            }
+            let seen = seen.clone();
+            vec![Fault(At::Head, Act::Call(Box::new(move || Disk::fill(&seen))))]
+        });
+        let proxy = proxy.expect("a proxy");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bt-host"));
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        command.args(["run", "-q", "--config", "configs/demo.yaml"]);
+        command.args(["--set", "data.to=2026-04-08T09:00:00+08:00", "--out"]).arg(&results);
+        command.args(["--set", &format!("output.clickhouse.url={}", proxy.url())]);
+        command.args(["--set", &format!("output.clickhouse.database={database}")]);
+        let ran = command.output().expect("it starts");
+        let is_full = |output: &Output| {
+            let told = told(output);
+            assert_eq!(output.status.code(), Some(69), "insert {number}: {told}");
+            assert!(told.contains("the server's disk is full: "), "insert {number}: {told}");
+            assert!(!told.contains("trying again"), "insert {number}: it is full yet: {told}");
+            told
+        };
+        let told = is_full(&ran);
+        println!("insert {number}: {}", told.trim());
+        assert!(told.contains(&results.display().to_string()), "it says what is kept: {told}");
+        assert_eq!(proxy.hits().len(), 1, "it was filled");
+        assert_eq!(place.visible(&database), [""; 0], "insert {number}");
+        is_full(&publish(&results, &database));
+        assert_eq!(place.visible(&database), [""; 0], "insert {number}");
+        disk.free();
+        let done = publish(&results, &database);
+        assert!(done.status.success(), "insert {number}: {}", self::told(&done));
+        assert_eq!(place.visible(&database).len(), 1);
+        if place.visible("roomy").is_empty() {
+            let done = publish(&results, "roomy");
+            assert!(done.status.success(), "{}", self::told(&done));
+        }
+        assert_eq!(place.seen(&database), place.seen("roomy"), "insert {number}: it is whole");
+    }
+    drop(front);
     let _ = std::fs::remove_dir_all(&dir);
 }
