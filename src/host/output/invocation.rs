@@ -25,7 +25,7 @@ pub struct Invocation {
     pub origin: Value,
     /// Inputs: files, or server and table.
     pub sources: Vec<String>,
-    /// What a server had to be asked again.
+    /// What a server had to be asked again, and what else was told of it.
     pub retries: Retries,
     /// Strategies' files.
     pub strategies: Vec<String>,
@@ -61,7 +61,11 @@ impl Invocation {
             "config_path": self.config_path,
             "config": self.origin,
             "sources": self.sources,
-            "retries": { "count": self.retries.count, "first": self.retries.first },
+            "retries": {
+                "count": self.retries.count,
+                "first": self.retries.first,
+                "notes": self.retries.notes,
+            },
             "strategies": self.strategies,
             "output_dir": self.output_dir,
             "build": build(Some(&self.build_id)),

@@ -54,6 +54,9 @@ const PASSING: [u32; 26] = [
 const AWAY: [&str; 4] =
     ["500 Internal Server Error", "502 Bad Gateway", "503 Service", "504 Gateway"];
 
+/// What a server says where a setting may not be given, or not so: READONLY, SETTING_CONSTRAINT_VIOLATION.
+const SETTING_REFUSED: [u32; 2] = [164, 452];
+
 impl Failure {
     /// One that may pass.
     pub fn passing(message: impl Into<String>) -> Self {
@@ -80,6 +83,11 @@ impl Failure {
             None => AWAY.iter().any(|words| text.contains(words)),
         };
         Failure { message, may_pass }
+    }
+
+    /// Whether the server does not let this user give a setting.
+    pub fn is_of_a_setting(&self) -> bool {
+        code(&self.message).is_some_and(|code| SETTING_REFUSED.contains(&code))
     }
 }
 

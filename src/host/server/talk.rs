@@ -1,12 +1,13 @@
 //! A conversation with one server: how patient, what was tried again, and the word that no message may hold.
 //!
 //! Invariants: what failed is tried again only where it may pass, at most so often in a row as the config says, with a
-//! pause that doubles; each time is told in one line on standard error and kept for `invocation.json`. No result
-//! depends on it. A signal ends a pause and with it the trying.
+//! pause that doubles; each time is told in one line on standard error and kept for `invocation.json`. So is what else there is
+//! to tell of a server, once. No result depends on it. A signal ends a pause and with it the trying.
 
 use super::{Failure, Secret};
 use crate::config::data::Patience;
 use crate::signal;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub struct Retries {
     pub count: u64,
     /// The first of them, each in a line.
     pub first: Vec<String>,
+    /// What else was told, each once.
+    pub notes: Vec<String>,
 }
 
 impl Retries {
@@ -40,6 +43,11 @@ impl Retries {
         self.count += other.count;
         self.first.extend(other.first);
         self.first.truncate(KEPT_MAX);
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
     }
 }
 
@@ -62,6 +70,16 @@ impl Talk {
     /// What was tried again so far.
     pub fn retries(&self) -> Retries {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells something about the server, without the password: on standard error once, however many conversations tell it.
+    pub fn note(&self, message: &str) {
+        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let line = format!("ClickHouse {}: {}", self.place, self.scrub(message));
+        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+            eprintln!("warning: {line}");
+        }
+        self.retries.lock().unwrap_or_else(PoisonError::into_inner).notes.push(line);
     }
 
     /// Asks until there is an answer, or a failure that is not to be tried again.

@@ -11,9 +11,13 @@
 //! key as were handed on, as many behind it as are missing. A row is handed on once or, where that cannot be had, not at
 //! all: then it is an error. What two counts do not notice: rows that took the place of others under keys of the same side.
 //!
+//! SELECT is enough of a right: settings are given where they may be, and left out where they may not (`leave`). The server's
+//! own blocks are then handed on in slices of ours, and none is asked for before the last of them is taken.
+//!
 //! Cost: about 0.5 us a row, most of it the server's.
 
 mod held;
+mod leave;
 mod reader;
 
 use super::cache::{self, Cache, CachedSource, Origin, file::Key};
@@ -30,6 +34,7 @@ use ::clickhouse::query::Query;
 use ::clickhouse::{Client, Compression};
 use arrow_array::RecordBatch;
 use held::{Held, RowKey};
+use leave::{Leave, Settings, with};
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -44,6 +49,17 @@ const BLOCK_ROWS_MAX: usize = 16_384;
 const BLOCK_ROWS_MIN: usize = 1_024;
 /// Rows of the blocks of all answers together, roughly: four streams have large blocks.
 const BLOCK_ROWS_ALL: usize = 4 * BLOCK_ROWS_MAX;
+
+/// A read of all rows may take as long as it takes.
+const UNHURRIED: (&str, &str) = ("max_execution_time", "0");
+/// How rows are sent.
+const ROWS: [(&str, &str); 4] = [
+    ("output_format_arrow_compression_method", "none"),
+    ("output_format_arrow_string_as_string", "1"),
+    // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
+    ("http_send_timeout", "86400"),
+    UNHURRIED,
+];
 
 /// A table and how to get to it. Shows itself without user and password.
 #[derive(Clone)]
@@ -60,7 +76,7 @@ pub struct ClickHouseConn {
     pub user: Option<String>,
     /// Password.
     pub password: Option<Secret>,
-    /// Settings of the queries, beside those that the source needs.
+    /// Settings of the queries, beside those that the source gives where it may; these it always gives.
     pub settings: Vec<(String, String)>,
     /// How long it is waited for, and how often it is asked again.
     pub patience: Patience,
@@ -81,10 +97,9 @@ impl ClickHouseConn {
         }
     }
 
-    fn client(&self, trust: &Trust, block_rows: usize) -> Client {
+    fn client(&self, trust: &Trust) -> Client {
         let mut client = client(&self.url, trust, self.patience.connect_timeout)
-            .with_compression(Compression::None)
-            .with_setting("max_block_size", block_rows.to_string());
+            .with_compression(Compression::None);
         if let Some(user) = &self.user {
             client = client.with_user(user);
         }
@@ -95,6 +110,18 @@ impl ClickHouseConn {
             client = client.with_setting(name, value);
         }
         client
+    }
+
+    /// Settings of ours, but for those that a caller has given.
+    fn ours(
+        &self,
+        block_rows: usize,
+        more: &[(&'static str, &str)],
+    ) -> Vec<(&'static str, String)> {
+        let size = ("max_block_size", block_rows.to_string());
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let is_ours = |name: &str| self.settings.iter().all(|(given, _)| given != name);
+        std::iter::once(size).chain(more).filter(|(name, _)| is_ours(name)).collect()
     }
 
     fn talk(&self) -> Talk {
@@ -175,6 +202,7 @@ fn spans(config: &DecodeConfig) -> Vec<(i64, i64)> {
 struct Request {
     conn: Arc<ClickHouseConn>,
     trust: Trust,
+    leave: Leave,
     talk: Talk,
     block_rows: usize,
     shape: Arc<Shape>,
@@ -336,6 +364,7 @@ fn ask(
         let request = Request {
             conn: conn.clone(),
             trust: questions.trust.clone(),
+            leave: questions.leave.clone(),
             talk: if index == 0 { talk.clone() } else { conn.talk() },
             block_rows,
             shape: shape.clone(),
@@ -355,6 +384,8 @@ struct Questions {
     runtime: Runtime,
     client: Client,
     trust: Trust,
+    leave: Leave,
+    block_rows: usize,
     conn: ClickHouseConn,
 }
 
@@ -362,19 +393,34 @@ impl Questions {
     fn of(conn: &ClickHouseConn, block_rows: usize) -> Result<Self, SourceError> {
         let trust = Trust::of(&conn.url, conn.ca_file.as_deref());
         let trust = trust.map_err(|failure| conn.error(failure.message))?;
-        Self::with(conn, trust, block_rows).map_err(|failure| conn.error(failure.message))
+        let made = Self::with(conn, trust, Leave::default(), block_rows);
+        made.map_err(|failure| conn.error(failure.message))
     }
 
-    fn with(conn: &ClickHouseConn, trust: Trust, block_rows: usize) -> Result<Self, Failure> {
+    fn with(
+        conn: &ClickHouseConn,
+        trust: Trust,
+        leave: Leave,
+        block_rows: usize,
+    ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::lasting(error.to_string()))?;
-        let client = conn.client(&trust, block_rows);
-        Ok(Questions { runtime, client, trust, conn: conn.clone() })
+        let client = conn.client(&trust);
+        Ok(Questions { runtime, client, trust, leave, block_rows, conn: conn.clone() })
     }
 
-    /// Asks once.
-    fn once(&self, query: Query, patience: Duration) -> Result<Vec<String>, Failure> {
-        self.runtime.block_on(texts(query, patience))
+    /// Asks once, giving more settings than the size of blocks.
+    fn once(
+        &self,
+        talk: &Talk,
+        query: &Query,
+        more: &[(&'static str, &str)],
+        patience: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        let settings = self.conn.ours(self.block_rows, more);
+        self.leave.ask(talk, &settings, |settings: &Settings| {
+            self.runtime.block_on(texts(with(query.clone(), settings), patience))
+        })
     }
 
     /// The `name` or the `type` of each of the table's columns.
@@ -387,7 +433,7 @@ impl Questions {
             let query = self.client.query(&sql);
             let query = query.param("database", &self.conn.database);
             let query = query.param("table", &self.conn.table);
-            self.once(query, self.conn.patience.connect_timeout)
+            self.once(talk, &query, &[], self.conn.patience.connect_timeout)
         };
         let found = talk.persist("the table's columns", asked);
         let found = found.map_err(|message| self.conn.error(message))?;
@@ -435,8 +481,7 @@ struct TableOrigin {
 impl TableOrigin {
     fn questions(&self) -> Result<Questions, String> {
         let request = &self.request;
-        let made = Questions::with(&request.conn, request.trust.clone(), request.block_rows);
-        made.map_err(|failure| failure.message)
+        request.questions().map_err(|failure| failure.message)
     }
 }
 
@@ -451,8 +496,8 @@ impl Origin for TableOrigin {
         let questions = self.questions()?;
         let content = self.request.talk.persist("a hash over the rows", || {
             let query = self.request.query(&questions.client, &sql);
-            let query = query.with_setting("max_execution_time", "0");
-            one(questions.once(query, self.request.conn.patience.receive_timeout)?)
+            let patience = self.request.conn.patience.receive_timeout;
+            one(questions.once(&self.request.talk, &query, &[UNHURRIED], patience)?)
         })?;
         let mut hasher = cache::begin_key(&self.config);
         cache::add_text(&mut hasher, "clickhouse");
@@ -520,7 +565,7 @@ pub fn read_texts(
         let query = query.param("database", &conn.database).param("table", &conn.table);
         let query = query.param("symbols", symbols);
         let query = query.param("first", days.0.to_string()).param("last", days.1.to_string());
-        questions.once(query, conn.patience.receive_timeout)
+        questions.once(&talk, &query, &[], conn.patience.receive_timeout)
     };
     let mut lines = talk.persist("the table's rows", asked).map_err(fail)?;
     lines.sort_unstable();
@@ -528,6 +573,11 @@ pub fn read_texts(
 }
 
 impl Request {
+    /// Short questions beside a stream, by the same rights.
+    fn questions(&self) -> Result<Questions, Failure> {
+        Questions::with(&self.conn, self.trust.clone(), self.leave.clone(), self.block_rows)
+    }
+
     fn query(&self, client: &Client, sql: &str) -> Query {
         let (from_ns, to_ns) = self.span_ns();
         let mut query = client
@@ -563,7 +613,8 @@ impl Request {
         self.talk.persist(&format!("a count for `{}`", self.symbol), || {
             let sql = format!("SELECT [toString(count())] {}", self.from());
             let query = self.query(&questions.client, &sql);
-            number(&one(questions.once(query, self.conn.patience.receive_timeout)?)?)
+            let patience = self.conn.patience.receive_timeout;
+            number(&one(questions.once(&self.talk, &query, &[], patience)?)?)
         })
     }
 
@@ -572,10 +623,10 @@ impl Request {
         format!("SELECT {} {from}{more} ORDER BY {order}", self.columns)
     }
 
-    /// The rows behind a place in their order, or all of them.
+    /// The rows behind a place in their order, or all of them. Over connections of its own: a thread of its own reads them.
     fn rows(&self, behind: Option<Place>) -> Query {
-        let client = self.conn.client(&self.trust, self.block_rows);
-        let query = match behind {
+        let client = self.conn.client(&self.trust);
+        match behind {
             None => self.query(&client, &self.sql("")),
             Some(place) => {
                 // The first condition is what an index understands.
@@ -583,24 +634,18 @@ impl Request {
                 let more = format!(" AND {since} AND {behind}");
                 place.bound(self.query(&client, &self.sql(&more)))
             }
-        };
-        query
-            .with_setting("output_format_arrow_compression_method", "none")
-            .with_setting("output_format_arrow_string_as_string", "1")
-            // A replay of many symbols may leave one of them unread for long; the server must not give up on it.
-            .with_setting("http_send_timeout", "86400")
-            .with_setting("max_execution_time", "0")
+        }
     }
 
     /// How many rows there are up to a place and behind it.
     fn sides(&self, place: Place) -> Result<(u64, u64), Failure> {
-        let questions = Questions::with(&self.conn, self.trust.clone(), self.block_rows)?;
+        let questions = self.questions()?;
         let (from, Words { up_to, behind, .. }) = (self.from(), self.words.as_ref());
         let sql =
             format!("SELECT [toString(countIf({up_to})), toString(countIf({behind}))] {from}");
         let query = place.bound(self.query(&questions.client, &sql));
-        let query = query.with_setting("max_execution_time", "0");
-        let counts = questions.once(query, self.conn.patience.receive_timeout)?;
+        let patience = self.conn.patience.receive_timeout;
+        let counts = questions.once(&self.talk, &query, &[UNHURRIED], patience)?;
         match counts.as_slice() {
             [up_to, behind] => Ok((number(up_to)?, number(behind)?)),
             _ => Err(Failure::lasting(format!("{} values where two were asked for", counts.len()))),
@@ -696,12 +741,18 @@ impl Answer {
 
     /// Sends the query, for the rows behind those that were handed on.
     fn begin(&mut self) -> Result<Option<RecordBatch>, Failure> {
-        let query = self.request.rows(self.given.1.and_then(Place::of));
-        let reader = Reader::start(query, self.request.conn.patience.receive_timeout);
-        let mut reader = reader.map_err(|error| Failure::lasting(error.to_string()))?;
-        let first = reader.next();
+        let (request, place) = (&self.request, self.given.1.and_then(Place::of));
+        let settings = request.conn.ours(request.block_rows, &ROWS);
+        let (reader, first) = request.leave.ask(&request.talk, &settings, |settings| {
+            let query = with(request.rows(place), settings);
+            let reader =
+                Reader::start(query, request.block_rows, request.conn.patience.receive_timeout);
+            let mut reader = reader.map_err(|error| Failure::lasting(error.to_string()))?;
+            let first = reader.next()?;
+            Ok((reader, first))
+        })?;
         self.state = State::Reading(reader);
-        first
+        Ok(first)
     }
 
     /// Proves the end.

@@ -22,6 +22,7 @@ use source_support::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -624,6 +625,106 @@ fn a_refusal_is_told_without_the_password() {
     let error = open_one(&conn, &config("TXF")).err().expect("a refusal").to_string();
     assert!(error.contains(&url) && error.contains("Authentication failed"), "{error}");
     assert!(!error.contains("hush"), "{error}");
+}
+
+/// A config over a table of futures and their references, as a user.
+fn over_as(url: &str, user: &str, out: &Path) -> String {
+    format!(
+        "version: 1\nname: rights\ndata: {{ clickhouse: {{ url: \"{url}\", database: rights, user: {user} }}, from: 2026-04-08, \
+         to: 2026-04-08, time_zone: Asia/Taipei }}\nrules: taiwan\nreferences: {{ clickhouse: {{ url: \"{url}\", database: \
+         rights, table: refs, user: {user} }} }}\ninstruments: [{{ symbol: TXFD6, product: TXF }}]\ncapital: \"1000000\"\n\
+         latency: {{ feed: 1ms, submit: 5ms, amend: 5ms, cancel: 5ms, response: 1ms }}\n\
+         strategies: [{{ name: m, path: \"builtin:market_maker\" }}]\noutput: {{ dir: {} }}\n",
+        out.display()
+    )
+}
+
+#[test]
+fn a_user_who_may_set_nothing_reads_the_same_rows() {
+    let Some(url) = front() else { return };
+    let scratch = Scratch::new("rights");
+    create(url, "rights", "side");
+    // More than a block of any size.
+    let file = scratch.write("rows.parquet", &batch(columns(&rows("TXFD6", 40_000))), 1 << 20);
+    import(url, "rights", "side", &file);
+    execute(
+        url,
+        "CREATE TABLE rights.refs (symbol String, trading_day Date, reference Decimal(18, 2)) ENGINE = MergeTree ORDER BY symbol",
+    );
+    execute(url, "INSERT INTO rights.refs VALUES ('TXFD6', '2026-04-08', 100)");
+    let other = ClickHouseConn::new(url, "rights", "market_data");
+    let reader = ClickHouseConn { user: Some(chfront::READONLY_USER.into()), ..other.clone() };
+    let read = |conn: &ClickHouseConn| {
+        let mut stream = open_one(conn, &config("TXFD6")).unwrap_or_else(|e| panic!("{e}"));
+        let rows = drain(stream.as_mut(), 65_536).unwrap_or_else(|e| panic!("{e}"));
+        (rows, stream.retries())
+    };
+    let ((whole, plain), (same, told)) = (read(&other), read(&reader));
+    assert_eq!(whole.events.len(), 40_000);
+    assert_same(&whole, &same, "a user who may set nothing");
+    assert!(plain.notes.is_empty(), "{plain:?}");
+    assert_eq!((told.count, told.notes.len()), (0, 1), "{told:?}");
+    assert!(told.notes[0].contains("Code: 164") && told.notes[0].contains("readonly"), "{told:?}");
+    // What a caller sets is not left out behind its back.
+    let settings = vec![("max_result_rows".to_owned(), "7".to_owned())];
+    let refused = open_one(&ClickHouseConn { settings, ..reader.clone() }, &config("TXFD6"));
+    let error = refused.err().expect("it may not set that").to_string();
+    assert!(error.contains("Code: 164") && error.contains("max_result_rows"), "{error}");
+
+    let verb = |user: &str, words: &[&str]| {
+        let (file, out) = (scratch.0.join(format!("{user}.yaml")), scratch.0.join(user));
+        std::fs::write(&file, over_as(url, user, &out)).expect("a config");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bt-host"));
+        command.args(words).arg("--config").arg(&file);
+        if words[0] == "export" {
+            command.arg("--out").arg(scratch.0.join(format!("{user}-tape")));
+        }
+        let ran = command.output().expect("it starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&ran.stdout), text(&ran.stderr));
+        assert!(ran.status.success(), "{user} {words:?}: {stderr}");
+        (stdout, stderr, out)
+    };
+    let refusals = |stderr: &str| stderr.matches("may not give settings").count();
+    for words in [
+        &["run", "-q", "--set", "data.quality={ crossed: 50% }"][..],
+        &["inspect", "--json"],
+        &["export"],
+    ] {
+        let (all, quiet, _) = verb("default", words);
+        let (found, warned, out) = verb(chfront::READONLY_USER, words);
+        assert_eq!(refusals(&quiet), 0, "{quiet}");
+        // One for each table, however often it is asked: the references are another.
+        assert_eq!(refusals(&warned), 2, "{words:?}: {warned}");
+        match words[0] {
+            "run" => {
+                let document = |dir: &str, name: &str| {
+                    std::fs::read_to_string(scratch.0.join(dir).join(name)).expect("a result")
+                };
+                let digests = |dir: &str| {
+                    let text = document(dir, "summary.json");
+                    let summary: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                    (summary["lanes"].clone(), summary["data"].clone())
+                };
+                assert_eq!(digests("default"), digests(chfront::READONLY_USER));
+                let text = std::fs::read_to_string(out.join("invocation.json")).expect("a result");
+                let invocation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(invocation["retries"]["count"], 0);
+                let note = invocation["retries"]["notes"][0].as_str().unwrap_or_default();
+                assert!(warned.contains(note) && note.contains("Code: 164"), "{invocation:#}");
+            }
+            "inspect" => assert_eq!(all, found),
+            _ => {
+                let manifest = |user: &str| {
+                    let path = scratch.0.join(format!("{user}-tape/manifest.json"));
+                    let text = std::fs::read_to_string(path).expect("a manifest");
+                    let manifest: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                    manifest["files"].clone()
+                };
+                assert_eq!(manifest("default"), manifest(chfront::READONLY_USER));
+            }
+        }
+    }
 }
 
 /// Not a test of anything: prints how fast rows arrive. `cargo test --release -- --ignored --nocapture speed`

@@ -27,3 +27,4 @@ pub use front::{Front, Options};
 pub use locate::library;
 pub use proxy::{Act, Asked, At, Fault, Hit, Proxy, Upstream};
 pub use shared::shared;
+pub use work::READONLY_USER;

@@ -32,6 +32,9 @@ const PIECES_WAITING: usize = 4;
 /// has not been written yet.
 const CUT_DELAY: Duration = Duration::from_millis(50);
 
+/// A user whose profile says `readonly = 1`: it reads, and sets nothing.
+pub const READONLY_USER: &str = "readonly";
+
 /// The format of an answer for which nobody named one.
 const FORMAT_DEFAULT: &str = "TabSeparated";
 
@@ -108,10 +111,15 @@ fn serve(connection: &Connection, call: &Call, out: &mut Out<'_>) -> Result<(), 
     if !call.database.is_empty() {
         run(format!("USE {}", quoted(&call.database, '`')))?;
     }
+    // The engine refuses settings from here on, in its own words; the size of blocks is a server's own.
+    let is_readonly = call.user == READONLY_USER;
+    if is_readonly {
+        run("SET max_block_size = 65409, readonly = 1".to_owned())?;
+    }
     if let Some(set) = call.set_statement()? {
         run(set)?;
     }
-    if call.readonly {
+    if call.readonly && !is_readonly {
         run("SET readonly = 2".to_owned())?;
     }
     if sql::is_insert(call.query.as_bytes())

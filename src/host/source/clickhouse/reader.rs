@@ -1,7 +1,7 @@
 //! The thread that reads one answer of a server: bytes of an ArrowStream in, record batches out.
 //!
 //! Invariants: it is at most one batch ahead of who takes them, and reads nothing while it waits, so that TCP slows
-//! the server down. The end of the answer is told by a message of its own; a thread that goes away without one, by a
+//! the server down. A block that is larger than was asked for is handed on in slices, so that no more than two of them are held. The end of the answer is told by a message of its own; a thread that goes away without one, by a
 //! panic too, is an error to the taker. It ends when the taker goes away. Patience counts only while it waits for the
 //! server, never while it waits for the taker.
 
@@ -32,15 +32,15 @@ enum Message {
 }
 
 impl Reader {
-    /// Sends a query and reads its answer on a thread.
+    /// Sends a query and reads its answer on a thread, in batches of so many rows at most.
     ///
     /// # Errors
     /// There is no thread or runtime to be had.
-    pub fn start(query: Query, patience: Duration) -> std::io::Result<Self> {
+    pub fn start(query: Query, rows_max: usize, patience: Duration) -> std::io::Result<Self> {
         let (sender, messages) = sync_channel(BATCHES_AHEAD);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("clickhouse".into()).spawn(move || {
-            let last = match runtime.block_on(read(query, patience, &sender)) {
+            let last = match runtime.block_on(read(query, rows_max, patience, &sender)) {
                 Ok(()) => Message::End,
                 Err(failure) => Message::Failed(failure),
             };
@@ -75,6 +75,7 @@ impl Reader {
 
 async fn read(
     query: Query,
+    rows_max: usize,
     patience: Duration,
     sender: &SyncSender<Message>,
 ) -> Result<(), Failure> {
@@ -88,12 +89,39 @@ async fn read(
             let unreadable = |e| Failure::lasting(format!("cannot be read: {}", chain(&e)));
             let batch = batch.map_err(|e| body.because(unreadable(e)))?;
             let Some(batch) = batch else { continue };
-            // Blocks this thread, and with it the connection, until the taker has room.
-            if sender.send(Message::Batch(batch)).is_err() {
-                return Ok(());
+            for slice in slices(&batch, rows_max) {
+                // Blocks this thread, and with it the connection, until the taker has room.
+                if sender.send(Message::Batch(slice)).is_err() {
+                    return Ok(());
+                }
             }
         }
     }
     let cut = |e| Failure::passing(format!("it was cut off: {}", chain(&e)));
     decoder.finish().map_err(|e| body.because(cut(e)))
+}
+
+/// A batch in parts of so many rows at most, which share its memory.
+fn slices(batch: &RecordBatch, rows_max: usize) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows).step_by(rows_max.max(1)).map(move |at| batch.slice(at, rows_max.min(rows - at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, Int64Array};
+    use std::sync::Arc;
+
+    #[test]
+    fn slices_are_the_batch() {
+        for rows in [0, 1, 63, 64, 65, 640, 1_000] {
+            let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+            let batch = RecordBatch::try_from_iter([("n", column)]).expect("a batch");
+            let parts: Vec<RecordBatch> = slices(&batch, 64).collect();
+            assert!(parts.iter().all(|part| (1..=64).contains(&part.num_rows())), "{rows}");
+            let whole = arrow_select::concat::concat_batches(&batch.schema(), &parts);
+            assert_eq!(whole.expect("one schema"), batch);
+        }
+    }
 }

@@ -272,6 +272,36 @@ fn a_cut_request_inserts_nothing() {
 }
 
 #[test]
+fn a_user_of_a_readonly_profile_sets_and_writes_nothing() {
+    let Some(url) = url() else { return };
+    let user = [("X-ClickHouse-User", chfront::READONLY_USER)];
+    let ask = |query: &[(&str, &str)], sql: &str| send(url, "POST", query, &user, sql.as_bytes());
+    for name in ["max_block_size", "max_execution_time", "http_send_timeout", "readonly"] {
+        let refused = ask(&[(name, "7")], "SELECT 1");
+        let text = refused.text();
+        assert_eq!((refused.status, refused.header("x-clickhouse-exception-code")), (500, "164"));
+        let words = format!("Cannot modify '{name}' setting in readonly mode. (READONLY)");
+        assert!(text.contains(&words), "{text}");
+    }
+    assert_eq!(
+        ask(&[], "CREATE DATABASE by_a_reader").header("x-clickhouse-exception-code"),
+        "164"
+    );
+    // Names of the protocol are no settings.
+    let query = [
+        ("database", "default"),
+        ("default_format", "CSV"),
+        ("query_id", "by-a-reader"),
+        ("wait_end_of_query", "1"),
+        ("session_id", "s"),
+        ("param_x", "7"),
+    ];
+    let asked = ask(&query, "SELECT {x:UInt8}, getSetting('max_block_size')");
+    assert_eq!((asked.status, asked.text().as_str()), (200, "7,65409\n"));
+    assert_eq!(ask(&[("compress", "1")], "SELECT 1").status, 200);
+}
+
+#[test]
 fn a_login_keeps_others_out() {
     let Some(lib) = library() else { return };
     let args = ["--user", "reader", "--password", "s3"];
