@@ -13,7 +13,7 @@ use bt_host::config::{
 };
 use bt_host::demo;
 use bt_host::explain::{self, Question};
-use bt_host::export;
+use bt_host::export::{self, Format};
 use bt_host::huge_pages::HugePages;
 use bt_host::import;
 use bt_host::inspect;
@@ -67,8 +67,9 @@ enum Command {
     /// Look at the rows of a config, by symbol and trading day: how many are used, how many are excluded and why, with the
     /// first of each, and what tells legal equal ticks from double writes.
     Inspect(InspectArgs),
-    /// Copy the rows of a config's ClickHouse table into Parquet files, one for each symbol and trading day, with a manifest
-    /// of queries, counts and hashes. A run over them has the digest of a run over the table.
+    /// Copy the rows of a config into files, one for each symbol and trading day, with a manifest of counts and hashes: a
+    /// ClickHouse table into Parquet, over which a run has the digest of a run over the table; or any source into arrays of
+    /// hftbacktest's events.
     Export(ExportArgs),
     /// Copy Parquet files, of `export` or with the columns that a run reads, into a ClickHouse table of the platform's layout. Given
     /// again it writes what is missing and nothing twice, whatever became of it before.
@@ -304,6 +305,9 @@ struct ExportArgs {
     /// Where the files go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// What they are.
+    #[arg(long, value_enum, default_value_t = FormatArg::Parquet)]
+    format: FormatArg,
     /// Replace an export that is there.
     #[arg(long)]
     force: bool,
@@ -313,6 +317,14 @@ struct ExportArgs {
     /// No progress.
     #[arg(short, long)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// The columns of a ClickHouse table.
+    Parquet,
+    /// Rows of any source, as a run sees them, for hftbacktest.
+    Npz,
 }
 
 #[derive(Args)]
@@ -750,8 +762,12 @@ fn inspect_rows(config: &Config, args: &InspectArgs) -> ExitCode {
 fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
     let mode = if args.quiet { Mode::Quiet } else { Mode::Auto };
     let mut progress = Progress::start(mode, config.data.from_ns, config.data.to_ns);
-    let tell = |rows, rows_total, ts_ns| progress.tell(rows, Some(rows_total), ts_ns);
-    let done = export::export(config, &args.out, args.force, tell);
+    let tell = |rows, rows_total, ts_ns| progress.tell(rows, rows_total, ts_ns);
+    let format = match args.format {
+        FormatArg::Parquet => Format::Parquet,
+        FormatArg::Npz => Format::Npz,
+    };
+    let done = export::export(config, format, &args.out, args.force, tell);
     progress.finish();
     match done {
         Ok(done) if args.json => say(format_args!("{:#}\n", done.manifest)),

@@ -8,7 +8,7 @@ mod source_support;
 
 use bt_host::config::fault::SourceText;
 use bt_host::config::{Config, LoadOptions, parse, server};
-use bt_host::export;
+use bt_host::export::{self, Format::Parquet};
 use bt_host::source::{Chunk, ClickHouseConn, RowSource, Secret, SourceError, clickhouse};
 use bt_host::store;
 use chfront::{Act, Asked, At, Fault, Proxy};
@@ -268,8 +268,14 @@ fn a_key_with_a_null_is_no_place_to_go_on_from() {
     // Nulls are malformed rows, so nothing of this table is decoded; its export is not.
     let (told, bytes) = (whole.expect_err("a null").to_string(), {
         let scratch = Scratch::new("nulls");
-        export::export(&over(proxy.url(), "nulls"), &scratch.0.join("x"), false, |_, _, _| ())
-            .expect("an export");
+        export::export(
+            &over(proxy.url(), "nulls"),
+            Parquet,
+            &scratch.0.join("x"),
+            false,
+            |_, _, _| (),
+        )
+        .expect("an export");
         proxy.whole().iter().find(|(asked, _)| is_transfer(asked)).expect("a transfer").1
     });
     assert!(told.contains("seq_no"), "{told}");
@@ -418,10 +424,11 @@ fn a_run_and_an_export_over_a_broken_transfer_are_those_of_a_whole_one() {
     );
     assert_eq!(told.trim().strip_prefix("warning: "), retries["first"][0].as_str());
 
-    let plain = export::export(&over(url, "whole_run"), &scratch.0.join("a"), false, |_, _, _| ());
+    let plain =
+        export::export(&over(url, "whole_run"), Parquet, &scratch.0.join("a"), false, |_, _, _| ());
     let proxy = Proxy::start(url, cut_first(bytes / 2, || vec![Act::Reset])).unwrap();
     let config = over(proxy.url(), "whole_run");
-    let broken = export::export(&config, &scratch.0.join("b"), false, |_, _, _| ());
+    let broken = export::export(&config, Parquet, &scratch.0.join("b"), false, |_, _, _| ());
     let files = |done: Result<export::Export, export::ExportError>| {
         let files = done.unwrap_or_else(|error| panic!("{error}")).files;
         files.into_iter().map(|f| (f.path, f.rows, f.ts_ns)).collect::<Vec<_>>()

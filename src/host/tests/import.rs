@@ -8,7 +8,7 @@ mod source_support;
 use bt_host::config::data::Server;
 use bt_host::config::fault::SourceText;
 use bt_host::config::{self, Config, LoadOptions, parse};
-use bt_host::export;
+use bt_host::export::{self, Format::Parquet};
 use bt_host::import::{Import, ImportError, Options, import};
 use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
@@ -160,7 +160,7 @@ fn a_run_is_the_same_over_files_their_import_and_its_export() {
 
     let of_table = day.config(&table_of(url, "day"), &out);
     let dir = scratch.0.join("tape");
-    export::export(&of_table, &dir, false, |_, _, _| ()).expect("an export");
+    export::export(&of_table, Parquet, &dir, false, |_, _, _| ()).expect("an export");
     let of_files = day.config(&format!("parquet: {{ files: [\"{}\"] }}", day.file.display()), &out);
     let exported = format!("parquet: {{ files: [\"{}/symbol=*/*.parquet\"] }}", dir.display());
     let expected = run_of(&of_files);

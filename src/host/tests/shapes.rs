@@ -12,7 +12,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 use bt_host::config::fault::SourceText;
 use bt_host::config::{self, Config, LoadOptions, parse};
-use bt_host::export;
+use bt_host::export::{self, Format::Parquet};
 use bt_host::import::{Options, import};
 use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
@@ -199,7 +199,7 @@ fn a_run_over_a_table_of_another_shape_is_the_run_over_the_platform_s() {
         }
         if name == "other" {
             let dir = scratch.0.join("tape");
-            export::export(&config, &dir, false, |_, _, _| ()).expect("an export");
+            export::export(&config, Parquet, &dir, false, |_, _, _| ()).expect("an export");
             let data = format!("parquet: {{ files: [\"{}/symbol=*/*.parquet\"] }}", dir.display());
             let found = run_of(&config_of(&data, &out)).expect("a run");
             assert_same_run(&found, &expected, "its export, in the platform's shape");

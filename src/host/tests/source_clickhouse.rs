@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use bt_host::config::fault::{Faults, SourceText};
 use bt_host::config::{Config, LoadOptions, parse};
-use bt_host::export;
+use bt_host::export::{self, Format::Parquet};
 use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
 use bt_host::run;
@@ -246,9 +246,10 @@ fn a_run_over_an_export_is_the_run_over_the_table() {
     let (out, dir) = (scratch.0.join("out"), scratch.0.join("tape"));
     let config = of_two_days("table", &table_of(url, "exported", "market_data"), &out);
 
-    let mut told = (0, 0);
-    let done = export::export(&config, &dir, false, |rows, all, _| told = (rows, all)).unwrap();
-    assert_eq!(told, (58_000, 58_000));
+    let mut told = (0, None);
+    let done =
+        export::export(&config, Parquet, &dir, false, |rows, all, _| told = (rows, all)).unwrap();
+    assert_eq!(told, (58_000, Some(58_000)));
     let found: Vec<_> =
         done.files.iter().map(|f| (f.symbol.as_str(), f.day.as_str(), f.rows)).collect();
     let (first, second) = ("2026-04-08", "2026-04-09");
@@ -279,12 +280,13 @@ fn a_run_over_an_export_is_the_run_over_the_table() {
         assert_eq!(run.lanes[0].summary, runs[0].lanes[0].summary);
     }
 
-    let again = export::export(&config, &dir, false, |_, _, _| ()).expect_err("it is taken");
+    let again =
+        export::export(&config, Parquet, &dir, false, |_, _, _| ()).expect_err("it is taken");
     assert!(again.to_string().contains("--force"), "{again}");
-    let again = export::export(&config, &dir, true, |_, _, _| ()).expect("it is replaced");
+    let again = export::export(&config, Parquet, &dir, true, |_, _, _| ()).expect("it is replaced");
     assert_eq!(again.manifest, done.manifest, "equal tables give equal bytes");
-    let other =
-        export::export(&copy, &scratch.0.join("x"), false, |_, _, _| ()).expect_err("a refusal");
+    let other = export::export(&copy, Parquet, &scratch.0.join("x"), false, |_, _, _| ())
+        .expect_err("a refusal");
     assert_eq!((other.exit_code(), scratch.0.join("x").exists()), (3, false));
 }
 
@@ -309,17 +311,18 @@ fn an_export_that_fails_leaves_nothing_and_what_was_there() {
         names
     };
     let before = names();
-    let error = export::export(&late, &dir, false, |_, _, _| ()).expect_err("an exception");
+    let error =
+        export::export(&late, Parquet, &dir, false, |_, _, _| ()).expect_err("an exception");
     assert!(error.to_string().contains("late") && error.exit_code() == 69, "{error}");
     assert_eq!(names(), before, "nothing is left");
     let whole = of_two_days("whole", &table_of(url, "halfway", "market_data"), &out);
-    let done = export::export(&whole, &dir, false, |_, _, _| ()).expect("it is exported");
-    export::export(&late, &dir, true, |_, _, _| ()).expect_err("an exception");
+    let done = export::export(&whole, Parquet, &dir, false, |_, _, _| ()).expect("it is exported");
+    export::export(&late, Parquet, &dir, true, |_, _, _| ()).expect_err("an exception");
     let text = std::fs::read_to_string(dir.join(export::MANIFEST)).expect("the old one is there");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), done.manifest);
     execute(url, "TRUNCATE TABLE halfway.market_data");
-    let error =
-        export::export(&whole, &scratch.0.join("y"), false, |_, _, _| ()).expect_err("a refusal");
+    let error = export::export(&whole, Parquet, &scratch.0.join("y"), false, |_, _, _| ())
+        .expect_err("a refusal");
     assert_eq!((error.exit_code(), scratch.0.join("y").exists()), (4, false), "{error}");
 }
 

@@ -5,6 +5,7 @@
 
 pub mod feed;
 pub mod ours;
+pub mod recorded;
 pub mod reference;
 pub mod theirs;
 

@@ -4,68 +4,16 @@
 //! The recordings are not part of the project: they are looked for in `../shared/data` beside the checkout, or in the folder
 //! that `BT_DATA_DIR` names, and the test says so when it skips.
 
-use bt_host::config::{self, LoadOptions, fault::SourceText};
-use bt_host::source::{self, pending::Pending};
 use btcore::book::Book;
 use btcore::exchange::{CrossedFills, ExchangeConfig, Netting, ThroughFills};
-use btcore::feed::Feed as CoreFeed;
-use btcore::wire::{Instrument, Side, TickStep, Tif, flags, kind};
+use btcore::wire::{Instrument, Side, TickStep, Tif, kind};
+use hftbacktest_twin::recorded::{config, recordings, rows};
 use hftbacktest_twin::reference::{self, Order, Repairs};
 use hftbacktest_twin::{Action, Ask, Fills, Legs, Life, Lives, Model, Row, feed, ours, theirs};
-use std::path::{Path, PathBuf};
 
 const TICK: i64 = 1_000_000;
 /// Rows are at whole ms; nothing else is.
 const LEGS: Legs = Legs { entry_ns: 36_000_023, response_ns: 1_000_034 };
-
-fn recordings() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let dir = std::env::var_os("BT_DATA_DIR").map_or(beside, PathBuf::from);
-    let dir = dir.canonicalize().ok()?;
-    dir.join("taifex_txfd6_2026-04-08.parquet").is_file().then_some(dir)
-}
-
-/// The rows of a day as the core finishes them, those within a session.
-fn rows(dir: &Path, day: &str) -> Vec<Row> {
-    let text = format!(
-        "version: 1\nname: twin\ndata: {{ parquet: {{ files: [\"{}/taifex_txfd6_{day}.parquet\"] }}, from: {day}, to: {day}, \
-         ts_grid_ns: 1000000, duplicates: drop_exact }}\ninstruments: [{{ symbol: TXFD6, exchange: TAIFEX, tick: 1, \
-         multiplier: 200, sessions: {{ time_zone: Asia/Taipei, list: [{{ open: \"08:45\", close: \"13:45\" }}, \
-         {{ open: \"15:00\", close: \"05:00+1\", trading_day: next }}] }} }}]\ncapital: 1\nlatency: {{ feed: 0, submit: 0, amend: 0, cancel: 0, \
-         response: 0 }}\nstrategies: [{{ name: m, path: \"builtin:market_maker\" }}]\n",
-        dir.display()
-    );
-    let source = SourceText { name: "twin.yaml".into(), text };
-    let config = config::parse(source, Path::new(""), &LoadOptions::default()).0;
-    let config = config.unwrap_or_else(|faults| panic!("{faults}"));
-    let instruments: Vec<Instrument> =
-        config.instruments.iter().map(|spec| spec.instrument.clone()).collect();
-    let mut sources = source::open(&config).expect("the day opens");
-    let mut pending = Pending::default();
-    let mut feed = CoreFeed::new(config.data.feed, 1, &instruments);
-    let mut rows = Vec::new();
-    let mut row = 0;
-    loop {
-        feed.pump();
-        let window = feed.window();
-        while let Some(event) = window.event(row) {
-            if matches!(event.kind, kind::BOOK | kind::TRADE)
-                && event.flags & flags::OUT_OF_SESSION == 0
-            {
-                rows.push((*event, *window.depth(event.depth_ix)));
-            }
-            row += 1;
-        }
-        if feed.is_done() {
-            return rows;
-        }
-        if !window.has_room() {
-            feed.free_before(row);
-        } else if feed.starving().is_some() {
-            pending.feed(&mut feed, 0, sources[0].as_mut(), |_| {}).expect("the day is read");
-        }
-    }
-}
 
 fn instrument() -> Instrument {
     Instrument {
@@ -203,7 +151,7 @@ fn recorded_days_differ_by_name_only() {
         return println!("skipped: no recordings beside the checkout; set BT_DATA_DIR");
     };
     for name in ["2026-04-08", "2026-04-09"] {
-        let rows = rows(&dir, name);
+        let rows = rows(&config(&dir, name));
         let feed = feed::encode(&rows, TICK, 5);
         println!("{name}: {} rows, {:?}", rows.len(), feed.left_out);
         for model in [Model::RiskAverse, Model::Power(2), Model::Power3(3), Model::Log2] {
@@ -224,7 +172,7 @@ fn what_only_ours_believes_is_counted() {
     let Some(dir) = recordings() else {
         return println!("skipped: no recordings beside the checkout; set BT_DATA_DIR");
     };
-    let rows = rows(&dir, "2026-04-08");
+    let rows = rows(&config(&dir, "2026-04-08"));
     let feed = feed::encode(&rows, TICK, 5);
     let (model, mode) = (Model::Log2, Fills::Partial);
     let like_theirs = ours::beliefs(model);
