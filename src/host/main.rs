@@ -68,10 +68,10 @@ enum Command {
     /// first of each, and what tells legal equal ticks from double writes.
     Inspect(InspectArgs),
     /// Copy the rows of a config into files, one for each symbol and trading day, with a manifest of counts and hashes: a
-    /// ClickHouse table into Parquet, over which a run has the digest of a run over the table; or any source into arrays of
+    /// ClickHouse table into Parquet or Arrow, over which a run has the digest of a run over the table; or any source into arrays of
     /// hftbacktest's events.
     Export(ExportArgs),
-    /// Copy Parquet files, of `export` or with the columns that a run reads, into a ClickHouse table of the platform's layout. Given
+    /// Copy Parquet or Arrow files, of `export` or with the columns that a run reads, into a ClickHouse table of the platform's layout. Given
     /// again it writes what is missing and nothing twice, whatever became of it before.
     Import(ImportArgs),
     /// Publish results that are there already in a ClickHouse: of a run that had none, or whose server was away.
@@ -323,20 +323,22 @@ struct ExportArgs {
 enum FormatArg {
     /// The columns of a ClickHouse table.
     Parquet,
+    /// The same as Arrow IPC files.
+    Arrow,
     /// Rows of any source, as a run sees them, for hftbacktest.
     Npz,
 }
 
 #[derive(Args)]
 struct ImportArgs {
-    /// Config whose `data.clickhouse` names the table, or whose `data.parquet` names the files.
+    /// Config whose `data.clickhouse` names the table, or whose `data.parquet` or `data.arrow` names the files.
     #[arg(long, value_name = "FILE", required_unless_present_all = ["files", "url"])]
     config: Option<PathBuf>,
     /// Change one value of the config; may be given again.
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", requires = "config")]
     sets: Vec<String>,
     /// Files, or directories that `export` wrote, instead of the config's.
-    #[arg(long = "file", value_name = "FILE.parquet|DIR", num_args = 1..)]
+    #[arg(long = "file", value_name = "FILE|DIR", num_args = 1..)]
     files: Vec<PathBuf>,
     /// Server instead of the config's: its address, http://host:8123.
     #[arg(long)]
@@ -418,14 +420,19 @@ impl ImportArgs {
             }
         };
         // It is that of the files if the config is about files.
-        let is_of_files = matches!(source, Some(SourceSpec::Parquet { .. }));
+        let is_of_files =
+            matches!(source, Some(SourceSpec::Parquet { .. } | SourceSpec::Arrow { .. }));
         let shape = if is_of_files { shape } else { Shape::default() };
         if !shape.only.is_empty() {
             return Err(usage("files are imported whole; remove data.parquet.where"));
         }
         let files = match (self.files.as_slice(), source) {
-            ([], Some(SourceSpec::Parquet { files })) => files,
-            ([], _) => return Err(usage("no files: give --file, or a config with data.parquet")),
+            ([], Some(SourceSpec::Parquet { files } | SourceSpec::Arrow { files })) => files,
+            ([], _) => {
+                return Err(usage(
+                    "no files: give --file, or a config with data.parquet or data.arrow",
+                ));
+            }
             (files, _) => files.to_vec(),
         };
         Ok(ImportPlan { files, server, table, shape })
@@ -765,6 +772,7 @@ fn export_rows(config: &Config, args: &ExportArgs) -> ExitCode {
     let tell = |rows, rows_total, ts_ns| progress.tell(rows, rows_total, ts_ns);
     let format = match args.format {
         FormatArg::Parquet => Format::Parquet,
+        FormatArg::Arrow => Format::Arrow,
         FormatArg::Npz => Format::Npz,
     };
     let done = export::export(config, format, &args.out, args.force, tell);

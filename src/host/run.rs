@@ -400,7 +400,9 @@ pub(crate) fn no_data(config: &Config, sources: &[String]) -> RunError {
         config.instruments.iter().map(|spec| spec.instrument.symbol.as_str()).collect();
     let instant = crate::config::scalar::instant_text;
     let named = match &config.data.source {
-        SourceSpec::Parquet { files } if sources.is_empty() => format!("{} files", files.len()),
+        SourceSpec::Parquet { files } | SourceSpec::Arrow { files } if sources.is_empty() => {
+            format!("{} files", files.len())
+        }
         _ => sources.join(", "),
     };
     RunError::NoData {

@@ -63,6 +63,11 @@ pub enum SourceSpec {
         /// Files, globs resolved.
         files: Vec<PathBuf>,
     },
+    /// Arrow IPC files, in the order of their names.
+    Arrow {
+        /// Files, globs resolved.
+        files: Vec<PathBuf>,
+    },
     /// A ClickHouse table.
     ClickHouse(Server, String),
     /// The synthetic exchange.
@@ -236,12 +241,11 @@ fn read_feed(map: &Map<'_>) -> Option<FeedConfig> {
 }
 
 fn read_source(map: &Map<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
-    let (parquet, clickhouse, synth) =
-        (map.get("parquet"), map.get("clickhouse"), map.get("synth"));
-    let given: Vec<&Cursor<'_>> = [&parquet, &clickhouse, &synth].into_iter().flatten().collect();
+    let keys = ["parquet", "arrow", "clickhouse", "synth"].map(|key| map.get(key));
+    let given: Vec<&Cursor<'_>> = keys.iter().flatten().collect();
     match given.as_slice() {
         [] => {
-            map.fault("no source of rows", "give one of `parquet`, `clickhouse`, `synth`");
+            map.fault("no source of rows", "give one of `parquet`, `arrow`, `clickhouse`, `synth`");
             return None;
         }
         [_] => {}
@@ -255,18 +259,22 @@ fn read_source(map: &Map<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
         }
     }
     // Each is read even when there are too many, so that their own faults are told too.
-    let parquet = parquet.map(|at| read_parquet(&at, base));
-    let clickhouse = clickhouse.map(|at| read_clickhouse(&at, base));
-    let synth = synth.map(|at| Some((read_synth(&at)?, Shape::default())));
-    match (parquet, clickhouse, synth) {
-        (Some(source), None, None) | (None, Some(source), None) | (None, None, Some(source)) => {
-            source
-        }
-        _ => None,
-    }
+    let [parquet, arrow, clickhouse, synth] = keys;
+    let of_files = |at: Cursor<'_>, source: fn(Vec<PathBuf>) -> SourceSpec| {
+        read_files(&at, base).map(|(files, shape)| (source(files), shape))
+    };
+    let sources = [
+        parquet.map(|at| of_files(at, |files| SourceSpec::Parquet { files })),
+        arrow.map(|at| of_files(at, |files| SourceSpec::Arrow { files })),
+        clickhouse.map(|at| read_clickhouse(&at, base)),
+        synth.map(|at| Some((read_synth(&at)?, Shape::default()))),
+    ];
+    let mut sources = sources.into_iter().flatten();
+    let source = sources.next()?;
+    source.filter(|_| sources.next().is_none())
 }
 
-fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
+fn read_files(at: &Cursor<'_>, base: &Path) -> Option<(Vec<PathBuf>, Shape)> {
     let map = at.map()?;
     let list = map.need("files").and_then(|at| at.list_some());
     let shape = shape::read(&map);
@@ -303,7 +311,7 @@ fn read_parquet(at: &Cursor<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {
         at.fault(format!("{} is named twice", pair[0].display()), "each row would be read twice");
         whole = false;
     }
-    whole.then_some((SourceSpec::Parquet { files }, shape?))
+    whole.then_some((files, shape?))
 }
 
 fn read_clickhouse(at: &Cursor<'_>, base: &Path) -> Option<(SourceSpec, Shape)> {

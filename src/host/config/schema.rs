@@ -179,10 +179,12 @@ shape! {
         pin: Option<Pin>,
     }
 
-    /// Rows of the run. Give exactly one of parquet, clickhouse, synth.
+    /// Rows of the run. Give exactly one of parquet, arrow, clickhouse, synth.
     struct Data {
         /// Parquet files.
-        parquet: Option<Parquet>,
+        parquet: Option<Files>,
+        /// Arrow IPC files, those with a footer (`.arrow`, Feather 2), not streams.
+        arrow: Option<Files>,
         /// A ClickHouse table.
         clickhouse: Option<ClickHouse>,
         /// The synthetic exchange.
@@ -266,8 +268,8 @@ shape! {
         max_bytes: Option<u64>,
     }
 
-    /// Parquet files.
-    struct Parquet {
+    /// Files of rows.
+    struct Files {
         /// Paths relative to this file; * and ? match within one step.
         files: Vec<String>,
         /// Their names of the columns, where they differ. No result depends on it.

@@ -390,7 +390,7 @@ fn the_schema_knows_the_keys_that_the_reader_reads() {
     let one_lane = r#"
 version: 1
 name: x
-data: { parquet: { columns: {}, types: {} }, clickhouse: { columns: {}, types: {} }, synth: {}, cache: {}, quality: {} }
+data: { parquet: { columns: {}, types: {} }, arrow: { columns: {}, types: {} }, clickhouse: { columns: {}, types: {} }, synth: {}, cache: {}, quality: {} }
 run: {}
 rules: {}
 references: { file: none.csv, clickhouse: {} }

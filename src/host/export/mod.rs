@@ -1,9 +1,10 @@
 //! `bt-host export`: the rows of a config in files, one for each symbol and trading day, with a manifest.
 //!
-//! Parquet holds the columns that a run reads, as a ClickHouse server tells them (`table`); npz holds the rows of any source as
+//! Parquet and Arrow hold the columns that a run reads, as a ClickHouse server tells them (`table`); npz holds the rows of any source as
 //! hftbacktest's events (`events`). Invariants: the directory appears whole or not at all, behind whatever proves the end of its source; a
 //! symbol's name is a part of a path only in letters that no file system reads as more.
 
+mod arrow;
 pub mod encode;
 mod events;
 pub mod npz;
@@ -33,6 +34,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub enum Format {
     /// The columns of a ClickHouse table.
     Parquet,
+    /// The same as Arrow IPC.
+    Arrow,
     /// Arrays of hftbacktest's events.
     Npz,
 }
@@ -42,6 +45,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
             Format::Npz => "npz",
         }
     }
@@ -136,7 +140,7 @@ pub fn export(
     let staging = Staging::marked(dir, force, attempt, MANIFEST)?;
     let mut folder = Folder { root: staging.path().into(), format, files: Vec::new() };
     let about = match format {
-        Format::Parquet => table::export(config, &mut folder, tell)?,
+        Format::Parquet | Format::Arrow => table::export(config, &mut folder, tell)?,
         Format::Npz => events::export(config, &mut folder, tell)?,
     };
     let files = folder.files;
@@ -285,10 +289,11 @@ pub fn table(export: &Export) -> String {
     let dir = export.dir.display();
     let mut text = aligned(&rows, false);
     let _ = writeln!(text, "\nfiles    {dir}");
+    let name = export.format.name();
     let _ = match export.format {
-        Format::Parquet => writeln!(
+        Format::Parquet | Format::Arrow => writeln!(
             text,
-            "to read  data: {{ parquet: {{ files: [\"{dir}/symbol=*/*.parquet\"] }} }}"
+            "to read  data: {{ {name}: {{ files: [\"{dir}/symbol=*/*.{name}\"] }} }}"
         ),
         Format::Npz => {
             writeln!(text, "to read  hftbacktest: a symbol's files, in the order of days")

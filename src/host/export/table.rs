@@ -1,10 +1,12 @@
-//! The rows of a ClickHouse table into Parquet files.
+//! The rows of a ClickHouse table into Parquet or Arrow files.
 //!
 //! The files hold the columns that a run reads, as the server tells them, rows in the order of its key: nothing is decoded, so
 //! nothing is lost, and a run over them has the digest of a run over the table. Invariant: as many rows as the server counted
-//! before. Memory: a block of the answer, and a row group.
+//! before. Memory: a block of the answer, and a row group or
+//! a batch.
 
-use super::{About, Days, ExportError, Folder};
+use super::arrow::ArrowFile;
+use super::{About, Days, ExportError, Folder, Format};
 use crate::config::Config;
 use crate::config::data::SourceSpec;
 use crate::output::OutputError;
@@ -14,7 +16,9 @@ use crate::source::clickhouse::{self, Answer};
 use crate::source::columns::Columns;
 use crate::source::{SourceError, conn, recipes};
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Writes every symbol's files, and tells what was asked for.
 pub fn export(
@@ -62,11 +66,40 @@ pub fn export(
     Ok(About { place, more: ("queries", queries) })
 }
 
+/// A file that is being written.
+enum OpenFile {
+    Parquet(TableFile),
+    Arrow(ArrowFile),
+}
+
+impl OpenFile {
+    fn create(format: Format, path: PathBuf, schema: SchemaRef) -> Result<Self, OutputError> {
+        match format {
+            Format::Arrow => ArrowFile::create(path, schema).map(OpenFile::Arrow),
+            _ => TableFile::create(path, schema).map(OpenFile::Parquet),
+        }
+    }
+
+    fn write(&mut self, rows: RecordBatch) -> Result<(), OutputError> {
+        match self {
+            OpenFile::Parquet(file) => file.write(rows),
+            OpenFile::Arrow(file) => file.write(rows),
+        }
+    }
+
+    fn close(self) -> Result<PathBuf, OutputError> {
+        match self {
+            OpenFile::Parquet(file) => file.close(),
+            OpenFile::Arrow(file) => file.close(),
+        }
+    }
+}
+
 /// The files of one symbol, one open at a time.
 struct Parts<'a> {
     symbol: &'a str,
     days: Days,
-    open: Option<TableFile>,
+    open: Option<OpenFile>,
     folder: &'a mut Folder,
 }
 
@@ -110,7 +143,7 @@ impl Parts<'_> {
             Some(file) => file,
             none => {
                 let path = self.folder.begin(self.symbol, &self.days.day.label, first_ns)?;
-                none.insert(TableFile::create(path, rows.schema())?)
+                none.insert(OpenFile::create(self.folder.format, path, rows.schema())?)
             }
         };
         file.write(rows.clone())?;

@@ -5,6 +5,7 @@
 
 use super::ImportError;
 use super::block::{self, Layout};
+use super::rows::Rows;
 use crate::export::MANIFEST;
 use crate::provenance::hex;
 use crate::signal;
@@ -13,15 +14,10 @@ use crate::source::columns::{self, Columns};
 use crate::source::shape;
 use crate::store::Sum;
 use arrow_array::{Array, RecordBatch};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
-
-/// Rows of a block at most. Blocks of another size would have other tokens.
-const BLOCK_ROWS: usize = 65_536;
 
 /// A file as it was found.
 pub struct Found {
@@ -193,23 +189,18 @@ impl File {
         mut take: impl FnMut(RecordBatch, i64) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
         let place = self.path.display().to_string();
-        let fail = |message: String| file_error(&self.path, message);
-        let file = fs::File::open(&self.path).map_err(|e| fail(e.to_string()))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(|e| fail(format!("is not a Parquet file that can be read: {e}")))?;
-        let has = |name: &str| builder.schema().column_with_name(name).is_some();
+        let rows = Rows::open(&self.path)?;
+        let has = |name: &str| rows.schema().column_with_name(name).is_some();
         let shape = &layout.shape;
         shape::check(shape, &place, has)?;
-        columns::check(&shape::schema(shape, builder.schema(), &place)?, &place)?;
+        columns::check(&shape::schema(shape, rows.schema(), &place)?, &place)?;
         let needed = columns::needed(&place, |name| has(shape.theirs(name)))?;
         let needed = needed.into_iter().map(|name| shape.theirs(name));
         let extras = layout.extras.iter().map(|extra| extra.0).filter(|name| has(name));
         let names: Vec<&str> = needed.chain(extras).collect();
-        let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-        let reader = builder.with_projection(mask).with_batch_size(BLOCK_ROWS).build();
         let mut row_first = 0;
-        for batch in reader.map_err(|e| fail(e.to_string()))? {
-            let batch = batch.map_err(|e| fail(format!("behind row {row_first}: {e}")))?;
+        for batch in rows.batches(&names)? {
+            let batch = batch?;
             let columns = Columns::of(&shape::standard(shape, &batch, &place)?, &place)?;
             let block = block::block(&batch, &columns, layout, &place, row_first)?;
             let ts_last_ns = columns.exch_ts.values().last().copied().unwrap_or(0);

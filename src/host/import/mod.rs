@@ -1,4 +1,4 @@
-//! `bt-host import`: Parquet files into a ClickHouse table of the platform's layout, whole and once.
+//! `bt-host import`: Parquet and Arrow files into a ClickHouse table of the platform's layout, whole and once.
 //!
 //! Invariants: files whose spans overlap for a symbol make one part, and a part is cut into the same blocks each time: rows of one file and
 //! one UTC ingest day, so that a block is one part of the table too and lands whole or not at all. Before anything is written
@@ -11,6 +11,7 @@
 
 mod block;
 mod files;
+mod rows;
 mod table;
 
 use crate::config::data::Server;
@@ -137,7 +138,7 @@ pub struct Import {
     pub warnings: Vec<String>,
 }
 
-/// Imports `files`, each a Parquet file or a directory that `export` wrote, into a table; `tell` hears the rows done so far, and how
+/// Imports `files`, each a Parquet or Arrow file or a directory that `export` wrote, into a table; `tell` hears the rows done so far, and how
 /// many there are.
 ///
 /// # Errors

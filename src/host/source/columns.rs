@@ -184,6 +184,25 @@ pub fn keys(batch: &RecordBatch, place: &str) -> Result<Keys, SourceError> {
     })
 }
 
+/// The columns that say whose a row is.
+pub struct Places {
+    /// `symbol`.
+    pub symbol: StringArray,
+    /// `exch_ts`.
+    pub exch_ts: Int64Array,
+}
+
+/// The columns that say whose a row is.
+///
+/// # Errors
+/// One is missing or of a type that cannot be read.
+pub fn places(batch: &RecordBatch, place: &str) -> Result<Places, SourceError> {
+    Ok(Places {
+        symbol: got(batch, place, "symbol")?.as_string::<i32>().clone(),
+        exch_ts: got(batch, place, "exch_ts")?.as_primitive::<Int64Type>().clone(),
+    })
+}
+
 /// A column of a batch as the wanted type.
 fn got(batch: &RecordBatch, place: &str, name: &'static str) -> Result<ArrayRef, SourceError> {
     let array = batch.column_by_name(name).ok_or_else(|| SourceError::Column {

@@ -80,6 +80,12 @@ pub fn spans_recorded(config: &DecodeConfig) -> Vec<(i64, i64)> {
     spans
 }
 
+/// The stamps, as recorded, of rows whose snapped stamps lie within the config's span whatever they are.
+pub fn span_inner(config: &DecodeConfig) -> (i64, i64) {
+    let margin_ns = config.from_ns.saturating_sub(span_recorded(config).0);
+    (config.from_ns.saturating_add(margin_ns), config.to_ns.saturating_sub(margin_ns))
+}
+
 impl Batch {
     /// Finds the columns of a batch whose first row is number `row_first` of `place`.
     ///

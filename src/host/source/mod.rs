@@ -1,14 +1,17 @@
-//! Where rows come from: streams of decoded rows out of Parquet files, a ClickHouse table, or the synthetic exchange.
+//! Where rows come from: streams of decoded rows out of Parquet or Arrow files, a ClickHouse table, or the synthetic exchange.
 //!
 //! Invariants: a stream holds the rows of one instrument, in the source's own order, in bounded chunks; its end is
 //! proved, never assumed from a closed connection. A row that cannot be read is an error that names file or query,
 //! position and column, or is skipped and counted, by policy; nothing is dropped silently.
 
+pub mod arrow;
 pub mod cache;
 pub mod clickhouse;
 pub mod columns;
 pub mod decode;
+mod files;
 pub mod flat;
+pub mod ipc;
 pub mod parquet;
 pub mod pending;
 pub mod shape;
@@ -235,6 +238,7 @@ pub fn open(config: &Config) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
     let cache = data.cache.as_ref().and_then(Cache::open).map(Arc::new);
     match &data.source {
         SourceSpec::Parquet { files } => parquet::open_cached(files, &recipes, cache.as_ref()),
+        SourceSpec::Arrow { files } => arrow::open(files, &recipes, cache.as_ref()),
         SourceSpec::ClickHouse(server, table) => {
             let conn = conn(server, table)?;
             let cuts: Vec<Vec<i64>> = match &cache {

@@ -1,19 +1,19 @@
 //! Parquet files as streams of rows, one symbol a stream.
 //!
-//! Invariants: files whose times do not overlap form one stream and are opened one after the other, so a year of
-//! daily files is one open file; overlapping ones form streams of their own. Row groups and files whose statistics
+//! Invariants, beside those of all files: row groups and files whose statistics
 //! exclude the span or the symbol are not read; of a group that holds other symbols or times too, only the symbol
 //! and the stamp of those rows are. Memory is one batch of at most `BATCH_ROWS` rows a stream. The end is proved: as
 //! many rows of every group are met as its metadata promises.
 
-use super::cache::{self, Cache, CachedSource, Origin, file::Key, identity};
+use super::cache::Cache;
 use super::columns::{self, ROW_NUMBER};
-use super::decode::{Batch, span_recorded, spans_recorded};
-use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, shape, share};
+use super::decode::{Batch, span_inner, span_recorded, spans_recorded};
+use super::files::{self, Format, OpenFile, Part};
+use super::{DecodeConfig, RowSource, SourceError, SourceStats, shape};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use parquet::arrow::arrow_reader::{
     ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder, RowFilter,
@@ -31,16 +31,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Rows decoded at a time, whatever the chunk.
 const BATCH_ROWS: usize = 8_192;
 
-/// A file that holds rows of a stream, as its metadata tells.
-#[derive(Clone, Debug)]
-struct Part {
-    path: PathBuf,
-    groups: Vec<Group>,
-    from_ns: i64,
-    to_ns: i64,
-    /// Whether the span leaves nothing of the file out.
-    is_whole: bool,
-}
+/// The format.
+struct Parquet;
 
 /// A row group that may hold rows of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +43,6 @@ struct Group {
     rows: u64,
     /// Whether its statistics leave open that it holds other rows too.
     is_mixed: bool,
-}
-
-/// A chain of files.
-pub struct ParquetSource {
-    config: DecodeConfig,
-    parts: VecDeque<Part>,
-    names: Vec<String>,
-    rows_total: u64,
-    open: Option<Open>,
-    stats: SourceStats,
 }
 
 /// The file being read.
@@ -103,116 +85,37 @@ pub fn open_cached(
     recipes: &[DecodeConfig],
     cache: Option<&Arc<Cache>>,
 ) -> Result<Vec<Box<dyn RowSource>>, SourceError> {
-    let mut parts: Vec<Vec<Part>> = recipes.iter().map(|_| Vec::new()).collect();
-    for path in files {
+    files::open::<Parquet>(files, recipes, cache)
+}
+
+impl Format for Parquet {
+    const NAME: &'static str = "Parquet";
+    const KEY: &'static str = "parquet";
+    type Piece = Group;
+    type Open = Open;
+
+    fn parts(
+        path: &Path,
+        recipes: &[DecodeConfig],
+    ) -> Result<Vec<Option<Part<Group>>>, SourceError> {
         let (_, metadata) = load(path)?;
-        check(metadata.schema(), &path.display().to_string(), recipes)?;
-        for (recipe, parts) in recipes.iter().zip(&mut parts) {
-            parts.extend(part(path, metadata.metadata(), recipe));
-        }
-    }
-    let mut streams: Vec<(&DecodeConfig, Vec<Part>)> = Vec::new();
-    for (recipe, parts) in recipes.iter().zip(parts) {
-        streams.extend(chains(parts).into_iter().map(|chain| (recipe, chain)));
-    }
-    if streams.is_empty() {
-        // Nothing to read is a stream that ends at once; the run then says that it found no rows.
-        streams.extend(recipes.first().map(|recipe| (recipe, Vec::new())));
-    }
-    let count = streams.len();
-    let stream = |(recipe, chain): (&DecodeConfig, Vec<Part>)| {
-        let chunk_rows = share(recipe.chunk_rows, count);
-        let recipe = DecodeConfig { chunk_rows, ..recipe.clone() };
-        match cache {
-            Some(cache) => through(cache, recipe, chain),
-            None => Box::new(ParquetSource::new(recipe, chain)) as Box<dyn RowSource>,
-        }
-    };
-    Ok(streams.into_iter().map(stream).collect())
-}
-
-/// Says whether every needed column of a file is there and can be read.
-fn check(schema: &Schema, place: &str, recipes: &[DecodeConfig]) -> Result<(), SourceError> {
-    // Every recipe is of the same source.
-    let Some(recipe) = recipes.first() else { return columns::check(schema, place) };
-    shape::check(&recipe.shape, place, |name| schema.column_with_name(name).is_some())?;
-    columns::check(&shape::schema(&recipe.shape, schema, place)?, place)
-}
-
-/// A chain of files through a cache.
-fn through(cache: &Arc<Cache>, recipe: DecodeConfig, chain: Vec<Part>) -> Box<dyn RowSource> {
-    let plain = ParquetSource::new(recipe.clone(), chain.clone());
-    let origin = |part| {
-        Box::new(FileOrigin { cache: cache.clone(), recipe: recipe.clone(), part })
-            as Box<dyn Origin>
-    };
-    Box::new(CachedSource::new(
-        cache.clone(),
-        &recipe,
-        chain.into_iter().map(origin).collect(),
-        plain.describe(),
-        plain.rows_total_hint(),
-    ))
-}
-
-/// The rows of one symbol in one file.
-struct FileOrigin {
-    cache: Arc<Cache>,
-    recipe: DecodeConfig,
-    part: Part,
-}
-
-impl Origin for FileOrigin {
-    fn key(&self) -> Result<Key, String> {
-        let path = &self.part.path;
-        let content = identity::content(self.cache.dir(), path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut recipe = self.recipe.clone();
-        if self.part.is_whole {
-            // Every span that holds the file whole gives the same rows, but for the gaps among them.
-            recipe = recipe.over(self.part.from_ns, self.part.to_ns);
-            (recipe.from_ns, recipe.to_ns) = (i64::MIN, i64::MAX);
-        }
-        let mut hasher = cache::begin_key(&recipe);
-        cache::add_text(&mut hasher, "parquet");
-        // A row that is left out is told of by the file's name.
-        cache::add_text(&mut hasher, &path.display().to_string());
-        hasher.update(&content);
-        Ok(hasher.finalize().into())
+        files::check(metadata.schema(), &path.display().to_string(), recipes)?;
+        Ok(recipes.iter().map(|recipe| part(path, metadata.metadata(), recipe)).collect())
     }
 
-    fn open(&self) -> Result<Box<dyn RowSource>, SourceError> {
-        Ok(Box::new(ParquetSource::new(self.recipe.clone(), vec![self.part.clone()])))
+    fn rows(group: &Group) -> u64 {
+        group.rows
     }
-}
 
-/// Splits files, by time, into as few chains as do not overlap.
-fn chains(mut parts: Vec<Part>) -> Vec<Vec<Part>> {
-    parts.sort_by(|a, b| (a.from_ns, a.to_ns, &a.path).cmp(&(b.from_ns, b.to_ns, &b.path)));
-    let mut chains: Vec<Vec<Part>> = Vec::new();
-    for part in parts {
-        let fits = |chain: &Vec<Part>| chain.last().is_some_and(|last| last.to_ns < part.from_ns);
-        match chains.iter().position(fits) {
-            Some(chain) => chains[chain].push(part),
-            None => chains.push(vec![part]),
-        }
+    fn open(part: Part<Group>, _: &DecodeConfig) -> Result<Open, SourceError> {
+        Open::new(part)
     }
-    chains
 }
 
 /// What a file holds of a stream, by its statistics; `None` for nothing.
-fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Option<Part> {
-    let mut part = Part {
-        path: path.into(),
-        groups: Vec::new(),
-        from_ns: i64::MAX,
-        to_ns: i64::MIN,
-        is_whole: true,
-    };
-    // Stamps this far within the span stay within it when they are snapped.
-    let margin_ns = recipe.from_ns.saturating_sub(span_recorded(recipe).0);
-    let inner_from_ns = recipe.from_ns.saturating_add(margin_ns);
-    let inner_to_ns = recipe.to_ns.saturating_sub(margin_ns);
+fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Option<Part<Group>> {
+    let mut part = Part::new(path);
+    let (inner_from_ns, inner_to_ns) = span_inner(recipe);
     let (span_from_ns, span_to_ns) = span_recorded(recipe);
     let name = recipe.shape.theirs("symbol");
     let mut row_first = 0;
@@ -226,13 +129,13 @@ fn part(path: &Path, metadata: &ParquetMetaData, recipe: &DecodeConfig) -> Optio
                 || !recipe.shape.only.is_empty()
                 || recipe.gaps_ns.iter().any(|gap| from_ns < gap.1 && gap.0 <= to_ns)
                 || !holds_only(group, name, &recipe.symbol);
-            part.groups.push(Group { index, row_first, rows, is_mixed });
+            part.pieces.push(Group { index, row_first, rows, is_mixed });
             part.from_ns = part.from_ns.min(from_ns);
             part.to_ns = part.to_ns.max(to_ns);
         }
         row_first += rows;
     }
-    (!part.groups.is_empty()).then_some(part)
+    (!part.pieces.is_empty()).then_some(part)
 }
 
 /// A column's bounds, if they are of the order that they are asked about: old writers bounded strings as signed
@@ -298,63 +201,16 @@ fn load(path: &Path) -> Result<(File, ArrowReaderMetadata), SourceError> {
     Ok((file, metadata))
 }
 
-impl ParquetSource {
-    fn new(config: DecodeConfig, parts: Vec<Part>) -> Self {
-        ParquetSource {
-            config,
-            names: parts.iter().map(|part| part.path.display().to_string()).collect(),
-            rows_total: parts.iter().flat_map(|part| &part.groups).map(|group| group.rows).sum(),
-            parts: parts.into(),
-            open: None,
-            stats: SourceStats::default(),
-        }
-    }
-}
-
 impl Open {
-    fn new(part: Part) -> Result<Self, SourceError> {
+    fn new(part: Part<Group>) -> Result<Self, SourceError> {
         let (file, metadata) = load(&part.path)?;
         let place = part.path.display().to_string().into();
-        let groups = part.groups.into();
+        let groups = part.pieces.into();
         Ok(Open { path: part.path, place, file, metadata, groups, reading: None })
     }
 
     fn fail(&self, message: String) -> SourceError {
         SourceError::File { path: self.path.clone(), message }
-    }
-
-    /// The batch to decode on; `None` when the file is read.
-    fn batch(
-        &mut self,
-        config: &DecodeConfig,
-        stats: &mut SourceStats,
-    ) -> Result<Option<&mut Batch>, SourceError> {
-        loop {
-            let Some(reading) = &mut self.reading else {
-                let Some(group) = self.groups.pop_front() else { return Ok(None) };
-                self.reading = Some(self.begin(group, config)?);
-                continue;
-            };
-            if reading.batch.as_ref().is_some_and(|batch| !batch.is_done()) {
-                break;
-            }
-            let (row_first, given) = (reading.group.row_first, reading.rows_given);
-            match reading.reader.next().transpose() {
-                Err(error) => {
-                    return Err(self.fail(format!("behind row {}: {error}", row_first + given)));
-                }
-                Ok(Some(batch)) => {
-                    reading.rows_given += batch.num_rows() as u64;
-                    let batch = shape::standard(&config.shape, &batch, &self.place)?;
-                    reading.batch = Some(Batch::new(&batch, &self.place, row_first + given)?);
-                }
-                Ok(None) => {
-                    self.check_end(stats)?;
-                    self.reading = None;
-                }
-            }
-        }
-        Ok(self.reading.as_mut().and_then(|reading| reading.batch.as_mut()))
     }
 
     /// Holds the rows met in the group against its metadata.
@@ -416,6 +272,41 @@ impl Open {
     }
 }
 
+impl OpenFile for Open {
+    fn batch(
+        &mut self,
+        config: &DecodeConfig,
+        stats: &mut SourceStats,
+    ) -> Result<Option<&mut Batch>, SourceError> {
+        loop {
+            let Some(reading) = &mut self.reading else {
+                let Some(group) = self.groups.pop_front() else { return Ok(None) };
+                self.reading = Some(self.begin(group, config)?);
+                continue;
+            };
+            if reading.batch.as_ref().is_some_and(|batch| !batch.is_done()) {
+                break;
+            }
+            let (row_first, given) = (reading.group.row_first, reading.rows_given);
+            match reading.reader.next().transpose() {
+                Err(error) => {
+                    return Err(self.fail(format!("behind row {}: {error}", row_first + given)));
+                }
+                Ok(Some(batch)) => {
+                    reading.rows_given += batch.num_rows() as u64;
+                    let batch = shape::standard(&config.shape, &batch, &self.place)?;
+                    reading.batch = Some(Batch::new(&batch, &self.place, row_first + given)?);
+                }
+                Ok(None) => {
+                    self.check_end(stats)?;
+                    self.reading = None;
+                }
+            }
+        }
+        Ok(self.reading.as_mut().and_then(|reading| reading.batch.as_mut()))
+    }
+}
+
 /// Rows that the decoder must see: those of the symbol and the spans, and those that it must complain about, of those that pass.
 fn may_select(
     batch: &RecordBatch,
@@ -448,40 +339,4 @@ fn may_select(
             Some(symbols.value(row) == symbol && (is_odd || is_within))
         })
         .collect())
-}
-
-impl RowSource for ParquetSource {
-    fn next_chunk(&mut self, out: &mut Chunk) -> Result<bool, SourceError> {
-        out.clear();
-        while out.events.len() < self.config.chunk_rows {
-            let Some(open) = &mut self.open else {
-                let Some(part) = self.parts.pop_front() else { break };
-                self.open = Some(Open::new(part)?);
-                continue;
-            };
-            match open.batch(&self.config, &mut self.stats)? {
-                Some(batch) => {
-                    batch.decode(self.config.chunk_rows, &self.config, out, &mut self.stats)?;
-                }
-                None => self.open = None,
-            }
-        }
-        Ok(!out.events.is_empty())
-    }
-
-    fn stats(&self) -> &SourceStats {
-        &self.stats
-    }
-
-    fn describe(&self) -> String {
-        match self.names.as_slice() {
-            [] => "Parquet files".into(),
-            [one] => one.clone(),
-            [first, .., last] => format!("{first} to {last} ({} files)", self.names.len()),
-        }
-    }
-
-    fn rows_total_hint(&self) -> Option<u64> {
-        Some(self.rows_total)
-    }
 }

@@ -59,6 +59,26 @@ pub fn passes(shape: &Shape, batch: &RecordBatch) -> Result<BooleanArray, ArrowE
     Ok(BooleanArray::from(all))
 }
 
+/// The rows of a batch that `where` lets pass, with the number of each, the batch's first one being `row_first`.
+///
+/// # Errors
+/// As [`passes`], in words.
+pub fn chosen(shape: &Shape, batch: &RecordBatch, row_first: u64) -> Result<RecordBatch, String> {
+    if shape.only.is_empty() {
+        return Ok(batch.clone());
+    }
+    let first = row_first as i64;
+    let numbers = Int64Array::from_iter_values(first..first + batch.num_rows() as i64);
+    let mut fields = batch.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(ROW_NUMBER, DataType::Int64, false)));
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(numbers));
+    let numbered = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
+    let chosen = passes(shape, batch)
+        .and_then(|passes| arrow_select::filter::filter_record_batch(&numbered?, &passes));
+    chosen.map_err(|e| e.to_string())
+}
+
 /// A batch with our columns, those that are there, and the number of each row where it has them.
 ///
 /// # Errors

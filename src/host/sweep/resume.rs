@@ -29,7 +29,7 @@ pub fn source_key(data: &DataSpec) -> String {
                 hasher.update(word.as_bytes()).update(b"\0");
             }
         }
-        SourceSpec::Parquet { files } => {
+        SourceSpec::Parquet { files } | SourceSpec::Arrow { files } => {
             for file in files {
                 let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
                 hasher.update(path.as_os_str().as_encoded_bytes()).update(b"\0");

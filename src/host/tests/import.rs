@@ -1,4 +1,4 @@
-//! Parquet files into a table: the rows of a run, whole and once, whatever became of the start before.
+//! Parquet and Arrow files into a table: the rows of a run, whole and once, whatever became of the start before.
 //!
 //! The tests need the engine that `scripts/test` installs and say so when they skip. One engine serves the program, each
 //! test has a database. The recorded day is not part of the project; a synthetic one stands in for it.
@@ -8,7 +8,7 @@ mod source_support;
 use bt_host::config::data::Server;
 use bt_host::config::fault::SourceText;
 use bt_host::config::{self, Config, LoadOptions, parse};
-use bt_host::export::{self, Format::Parquet};
+use bt_host::export::{self, Format::Arrow, Format::Parquet};
 use bt_host::import::{Import, ImportError, Options, import};
 use bt_host::output::result::RunResult;
 use bt_host::progress::Mode;
@@ -166,6 +166,31 @@ fn a_run_is_the_same_over_files_their_import_and_its_export() {
     let expected = run_of(&of_files);
     assert_same_run(&run_of(&of_table), &expected, "the table");
     assert_same_run(&run_of(&day.config(&exported, &out)), &expected, "its export");
+    // So it is over Arrow files, decoded or out of a cache.
+    let arrow = scratch.0.join("arrow");
+    let done = export::export(&of_table, Arrow, &arrow, false, |_, _, _| ()).expect("an export");
+    let of_arrow = format!("arrow: {{ files: [\"{}/symbol=*/*.arrow\"] }}", arrow.display());
+    assert_same_run(&run_of(&day.config(&of_arrow, &out)), &expected, "its export as Arrow");
+    let cached = format!("{of_arrow}, cache: {{ dir: {} }}", scratch.0.join("tapes").display());
+    for what in ["the pass that fills a cache", "the cache"] {
+        assert_same_run(&run_of(&day.config(&cached, &out)), &expected, what);
+    }
+    assert!(std::fs::read_dir(scratch.0.join("tapes")).is_ok_and(|dir| dir.count() > 0));
+    // And goes back as Parquet does; the rows are the same, so a table of either has nothing new in the other.
+    bring(url, "day_arrow", std::slice::from_ref(&arrow), &CREATE).expect("an import");
+    assert_same_run(&run_of(&day.config(&table_of(url, "day_arrow"), &out)), &expected, "back");
+    let again = bring(url, "day_arrow", std::slice::from_ref(&dir), &Options::default());
+    assert_eq!(counts(&again.expect("nothing to do")).1, 0);
+    // A file is what its bytes say it is.
+    let (file, other) = (arrow.join(&done.files[0].path), scratch.0.join("rows.parquet"));
+    let whole = std::fs::read(&file).expect("it can be read");
+    std::fs::write(&other, &whole).expect("it can be written");
+    let again = bring(url, "day_arrow", std::slice::from_ref(&other), &Options::default());
+    assert_eq!(counts(&again.expect("nothing to do")).1, 0);
+    std::fs::write(&other, &whole[..whole.len() / 2]).expect("it can be written");
+    let error = bring(url, "day_arrow", std::slice::from_ref(&other), &Options::default());
+    let text = error.expect_err("it is cut").to_string();
+    assert!(text.contains("rows.parquet: is not an Arrow file that can be read: "), "{text}");
     // An export goes back, by its directory or file by file.
     bring(url, "day_back", std::slice::from_ref(&dir), &CREATE).expect("an import");
     assert_same_run(&run_of(&day.config(&table_of(url, "day_back"), &out)), &expected, "back");
