@@ -44,8 +44,8 @@ pub fn export(
             "database": server.database,
             "table": table,
             "symbol": symbol,
-            "from_ns": answer.span_ns().0,
-            "to_ns": answer.span_ns().1,
+            "spans_ns": answer.spans_ns(),
+            "where": config.data.shape.only,
             "rows": answer.rows_total(),
         }));
         let days = Days::new(spec, &config.data);

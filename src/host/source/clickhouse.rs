@@ -703,8 +703,8 @@ impl Answer {
     }
 
     /// The recorded stamps that are asked for: from, and to without it, ns.
-    pub fn span_ns(&self) -> (i64, i64) {
-        self.request.span_ns()
+    pub fn spans_ns(&self) -> &[(i64, i64)] {
+        &self.request.spans_ns
     }
 
     fn what(&self) -> String {

@@ -217,6 +217,8 @@ fn days_and_nights_are_those_of_the_clock_on_the_wall() {
     let rows = rows();
     let (file, table) = written(&scratch, &rows, "selected");
     let parquet = format!("parquet: {{ files: [{}] }}", file.display());
+    let arrow = scratch.write_arrow("rows.arrow", &batch(columns(&rows)), 500, None);
+    let arrow = format!("arrow: {{ files: [{}] }}", arrow.display());
     let cache = format!("cache: {{ dir: {} }}", scratch.0.join("cache").display());
     let out = scratch.0.join("out");
     for asked in &ASKED {
@@ -231,7 +233,8 @@ fn days_and_nights_are_those_of_the_clock_on_the_wall() {
         let config = of(&parquet);
         assert!(given(&config) == wanted, "{}", asked.text);
         let result = (wanted.values().any(|stamps| stamps.len() > 100)).then(|| run_of(&config));
-        let mut sources = vec![format!("{parquet}, {cache}")];
+        let mut sources =
+            vec![format!("{parquet}, {cache}"), arrow.clone(), format!("{arrow}, {cache}")];
         sources.extend(table.iter().flat_map(|table| [table.clone(), format!("{table}, {cache}")]));
         for source in sources {
             for pass in ["first", "second"] {
@@ -279,9 +282,14 @@ fn only_rows_that_where_lets_pass_are_there() {
     let (rows, names): (Vec<Raw>, Vec<&str>) = both.into_iter().unzip();
     let mut with_names = columns(&rows);
     with_names.push(("source", std::sync::Arc::new(arrow_array::StringArray::from(names))));
-    let file = scratch.write("both.parquet", &batch(with_names), 1_000);
+    let all = batch(with_names);
+    let file = scratch.write("both.parquet", &all, 1_000);
+    let arrow = scratch.write_arrow("both.arrow", &all, 1_000, None);
     let cache = format!("cache: {{ dir: {} }}", scratch.0.join("cache").display());
-    let mut sources = vec![format!("parquet: {{ files: [{}]WHERE }}", file.display())];
+    let mut sources = vec![
+        format!("parquet: {{ files: [{}]WHERE }}", file.display()),
+        format!("arrow: {{ files: [{}]WHERE }}", arrow.display()),
+    ];
     if let Some(url) = front() {
         execute(url, "CREATE DATABASE chosen");
         execute(
@@ -325,7 +333,7 @@ fn only_rows_that_where_lets_pass_are_there() {
             "{error}"
         );
     }
-    if let [_, table] = sources.as_slice() {
+    if let [_, _, table] = sources.as_slice() {
         // A number is a text, too.
         let source = table.replace("WHERE", ", where: { gateway: 7, source: a }");
         assert_eq!(run_of(&config_of(&source, asked, TXF, &out)).data_hash, expected.data_hash);

@@ -4,44 +4,13 @@
 mod source_support;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use arrow_ipc::CompressionType;
-use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::writer::StreamWriter;
 use bt_host::config::shape::Shape;
-use bt_host::source::ipc::ROWS_KEY;
 use bt_host::source::{Chunk, DecodeConfig, SourceError, SourceStats, arrow, parquet};
 use source_support::*;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-impl Scratch {
-    /// Writes batches of so many rows; `rows_told` is what the footer says.
-    fn write_arrow(
-        &self,
-        name: &str,
-        all: &RecordBatch,
-        rows: usize,
-        rows_told: Option<u64>,
-    ) -> PathBuf {
-        let path = self.0.join(name);
-        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD));
-        let file = File::create(&path).expect("the file can be made");
-        let mut writer =
-            FileWriter::try_new_with_options(file, &all.schema(), options.expect("zstd is there"))
-                .expect("a writer");
-        let mut from = 0;
-        while from < all.num_rows() {
-            let count = rows.min(all.num_rows() - from);
-            writer.write(&all.slice(from, count)).expect("the batch can be written");
-            from += count;
-        }
-        if let Some(told) = rows_told {
-            writer.write_metadata(ROWS_KEY, told.to_string());
-        }
-        writer.finish().expect("the file can be finished");
-        path
-    }
-}
 
 /// All streams, one behind the other.
 fn read(

@@ -9,6 +9,9 @@ use arrow_array::builder::{Int64Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Int8Array, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+use bt_host::source::ipc::ROWS_KEY;
 use bt_host::source::{Chunk, DecodeConfig, RowSource, SourceError};
 use btcore::wire::{Depth, Event, UNDEF_PRICE, UNDEF_TIME, flags, kind};
 use parquet::arrow::ArrowWriter;
@@ -134,6 +137,33 @@ impl Scratch {
             ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("a writer");
         writer.write(batch).expect("the batch can be written");
         writer.close().expect("the file can be finished");
+        path
+    }
+
+    /// Writes batches of so many rows; `rows_told` is what the footer says.
+    pub fn write_arrow(
+        &self,
+        name: &str,
+        all: &RecordBatch,
+        rows: usize,
+        rows_told: Option<u64>,
+    ) -> PathBuf {
+        let path = self.0.join(name);
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD));
+        let file = File::create(&path).expect("the file can be made");
+        let mut writer =
+            FileWriter::try_new_with_options(file, &all.schema(), options.expect("zstd is there"))
+                .expect("a writer");
+        let mut from = 0;
+        while from < all.num_rows() {
+            let count = rows.min(all.num_rows() - from);
+            writer.write(&all.slice(from, count)).expect("the batch can be written");
+            from += count;
+        }
+        if let Some(told) = rows_told {
+            writer.write_metadata(ROWS_KEY, told.to_string());
+        }
+        writer.finish().expect("the file can be finished");
         path
     }
 }
