@@ -3,7 +3,7 @@
 
 mod source_support;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+use arrow_array::{ArrayRef, Float64Array};
 use arrow_ipc::writer::StreamWriter;
 use bt_host::config::shape::Shape;
 use bt_host::source::{Chunk, DecodeConfig, SourceError, SourceStats, arrow, parquet};
