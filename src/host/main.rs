@@ -424,7 +424,7 @@ impl ImportArgs {
             matches!(source, Some(SourceSpec::Parquet { .. } | SourceSpec::Arrow { .. }));
         let shape = if is_of_files { shape } else { Shape::default() };
         if !shape.only.is_empty() {
-            return Err(usage("files are imported whole; remove data.parquet.where"));
+            return Err(usage("files are imported whole; remove the `where` of their source"));
         }
         let files = match (self.files.as_slice(), source) {
             ([], Some(SourceSpec::Parquet { files } | SourceSpec::Arrow { files })) => files,

@@ -1,8 +1,8 @@
 //! Reading from a server whose answers break: each read ends with every row once, or with a clean error.
 //!
-//! A proxy between the source and the engine strikes at seeded bytes of seeded requests; a failure prints its seed. The
-//! engine is the one that `scripts/test` installs; without it each test says that it is skipped. One engine serves
-//! the program, each test has a database.
+//! A proxy between the source and the server strikes at seeded bytes of seeded requests; a failure prints its seed. The
+//! server is the one that CH_URL names, else the engine that `scripts/test` installs; without either each test says that it is
+//! skipped. One server serves the program, each test has a database.
 
 mod source_support;
 
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 const ROWS: u64 = 2_400;
 const SCHEDULES: u64 = 100;
 
-/// The engine of this program, if there is one.
+/// The server of this program, if there is one.
 fn front() -> Option<&'static str> {
     chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
@@ -157,7 +157,7 @@ fn schedule(url: &str, seed: u64, bytes: u64, whole: blake3::Hash) -> Tally {
         vec![Fault(At::Head, if draws.below(2) == 0 { Act::Reset } else { Act::Close })]
     });
     let proxy = proxy.unwrap();
-    let found = read(&conn(proxy.url(), "schedules"));
+    let found = read(&conn(proxy.url(), "bt_test_schedules"));
     let hits = proxy.hits();
     match &found {
         Ok(rows) => {
@@ -179,8 +179,8 @@ fn schedule(url: &str, seed: u64, bytes: u64, whole: blake3::Hash) -> Tally {
 #[test]
 fn a_hundred_schedules_end_with_every_row_or_a_clean_error() {
     let Some(url) = front() else { return };
-    fill(url, "schedules", ROWS, "UInt64", "key + 1");
-    let (bytes, whole) = answer_bytes(url, "schedules");
+    fill(url, "bt_test_schedules", ROWS, "UInt64", "key + 1");
+    let (bytes, whole) = answer_bytes(url, "bt_test_schedules");
     let begun = Instant::now();
     // Most of it is waiting, so several go at once.
     const AT_ONCE: u64 = 4;
@@ -227,13 +227,14 @@ fn cut_first(at: u64, act: impl FnOnce() -> Vec<Act>) -> impl FnMut(&Asked) -> V
 #[test]
 fn rows_of_one_key_are_neither_lost_nor_doubled_wherever_it_breaks() {
     let Some(url) = front() else { return };
-    fill(url, "equal", ROWS, "UInt64", "key + 1");
-    let (bytes, whole) = answer_bytes(url, "equal");
+    fill(url, "bt_test_equal", ROWS, "UInt64", "key + 1");
+    let (bytes, whole) = answer_bytes(url, "bt_test_equal");
     let mut taken_up = 0;
     for step in 0..50 {
         let at = 1 + step * (bytes - 1) / 50;
         let proxy = Proxy::start(url, cut_first(at, || vec![Act::Reset])).unwrap();
-        let found = read(&conn(proxy.url(), "equal")).unwrap_or_else(|e| panic!("byte {at}: {e}"));
+        let found =
+            read(&conn(proxy.url(), "bt_test_equal")).unwrap_or_else(|e| panic!("byte {at}: {e}"));
         assert_eq!(digest(&found), whole, "byte {at}");
         assert!(proxy.hits()[0].is_open);
         taken_up += usize::from(proxy.asked().iter().any(|a| a.query.contains("countIf")));
@@ -245,7 +246,7 @@ fn rows_of_one_key_are_neither_lost_nor_doubled_wherever_it_breaks() {
 fn a_table_that_was_written_to_meanwhile_is_not_taken_up() {
     let Some(url) = front() else { return };
     for (name, key) in [("before", 1_u64), ("behind", 1_300)] {
-        let database = format!("written_{name}");
+        let database = format!("bt_test_written_{name}");
         fill(url, &database, ROWS, "UInt64", "key + 1");
         let (bytes, _) = answer_bytes(url, &database);
         let one = select(1, "1").replace("intDiv(number, 3)", &key.to_string());
@@ -262,14 +263,14 @@ fn a_table_that_was_written_to_meanwhile_is_not_taken_up() {
 #[test]
 fn a_key_with_a_null_is_no_place_to_go_on_from() {
     let Some(url) = front() else { return };
-    fill(url, "nulls", ROWS, "Nullable(UInt64)", "NULL");
-    let whole = read(&conn(url, "nulls"));
+    fill(url, "bt_test_nulls", ROWS, "Nullable(UInt64)", "NULL");
+    let whole = read(&conn(url, "bt_test_nulls"));
     let proxy = Proxy::start(url, |_| vec![]).unwrap();
     // Nulls are malformed rows, so nothing of this table is decoded; its export is not.
     let (told, bytes) = (whole.expect_err("a null").to_string(), {
         let scratch = Scratch::new("nulls");
         export::export(
-            &over(proxy.url(), "nulls"),
+            &over(proxy.url(), "bt_test_nulls"),
             Parquet,
             &scratch.0.join("x"),
             false,
@@ -280,7 +281,8 @@ fn a_key_with_a_null_is_no_place_to_go_on_from() {
     });
     assert!(told.contains("seq_no"), "{told}");
     let proxy = Proxy::start(url, cut_first(bytes / 2, || vec![Act::Reset])).unwrap();
-    let mut answers = clickhouse::answers(&conn(proxy.url(), "nulls"), &[config("TXF")]).unwrap();
+    let mut answers =
+        clickhouse::answers(&conn(proxy.url(), "bt_test_nulls"), &[config("TXF")]).unwrap();
     let error = loop {
         match answers[0].next_block() {
             Ok(Some(_)) => {}
@@ -294,7 +296,7 @@ fn a_key_with_a_null_is_no_place_to_go_on_from() {
 #[test]
 fn what_would_recur_is_asked_once() {
     let Some(url) = front() else { return };
-    fill(url, "once", 10, "UInt64", "key + 1");
+    fill(url, "bt_test_once", 10, "UInt64", "key + 1");
     for text in [
         "Code: 516. DB::Exception: me: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)",
         "Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)",
@@ -303,7 +305,7 @@ fn what_would_recur_is_asked_once() {
     ] {
         let plan = move |_: &Asked| vec![Fault(At::Head, Act::Status(403, text.into()))];
         let proxy = Proxy::start(url, plan).unwrap();
-        let error = read(&conn(proxy.url(), "once")).expect_err("a refusal");
+        let error = read(&conn(proxy.url(), "bt_test_once")).expect_err("a refusal");
         assert_eq!((proxy.asked().len(), error.exit_code()), (1, 69), "{error}");
         assert!(
             error.to_string().contains(text) && !error.to_string().contains("tried"),
@@ -315,7 +317,7 @@ fn what_would_recur_is_asked_once() {
 #[test]
 fn trying_ends_and_says_how_often_it_was_tried() {
     let Some(url) = front() else { return };
-    fill(url, "ends", 1_000, "UInt64", "key + 1");
+    fill(url, "bt_test_ends", 1_000, "UInt64", "key + 1");
     // At the first question, and at each transfer.
     type Plan = fn(&Asked) -> Vec<Fault>;
     let plans: [(Plan, usize, &str); 3] = [
@@ -339,13 +341,13 @@ fn trying_ends_and_says_how_often_it_was_tried() {
     ];
     for (plan, asked, says) in plans {
         let proxy = Proxy::start(url, plan).unwrap();
-        let error = read(&conn(proxy.url(), "ends")).expect_err("it never goes well");
+        let error = read(&conn(proxy.url(), "bt_test_ends")).expect_err("it never goes well");
         assert_eq!((error.exit_code(), proxy.asked().len()), (69, asked), "{error}");
         let error = error.to_string();
         assert!(error.contains(says) && error.contains("tried 5 times"), "{error}");
     }
     let proxy = Proxy::start(url, |_| vec![Fault(At::Head, Act::Reset)]).unwrap();
-    let mut never = conn(proxy.url(), "ends");
+    let mut never = conn(proxy.url(), "bt_test_ends");
     never.patience.retries = 0;
     let error = read(&never).expect_err("it is asked once").to_string();
     assert_eq!(proxy.asked().len(), 1);
@@ -359,7 +361,7 @@ fn no_message_holds_the_password_that_a_server_echoes() {
         let text = format!("Code: {code}. DB::Exception: me with hush-hush is refused");
         let plan = move |_: &Asked| vec![Fault(At::Head, Act::Status(403, text.clone()))];
         let proxy = Proxy::start(url, plan).unwrap();
-        let mut conn = conn(proxy.url(), "none");
+        let mut conn = conn(proxy.url(), "bt_test_none");
         conn.password = Some(Secret::new("hush-hush".into()));
         let error = read(&conn).expect_err("a refusal").to_string();
         assert_eq!(proxy.asked().len(), tries);
@@ -391,12 +393,12 @@ fn a_run_and_an_export_over_a_broken_transfer_are_those_of_a_whole_one() {
     let Some(url) = front() else { return };
     let scratch = Scratch::new("faults");
     // Several blocks of the size that a run asks for.
-    fill(url, "whole_run", 80_000, "UInt64", "number + 1");
+    fill(url, "bt_test_whole_run", 80_000, "UInt64", "number + 1");
     let measured = Proxy::start(url, |_| vec![]).unwrap();
     let run = |url: &str, name: &str| {
         let file = scratch.0.join(format!("{name}.yaml"));
         let out = scratch.0.join(name);
-        std::fs::write(&file, text_of(url, "whole_run", "", &out)).expect("a config");
+        std::fs::write(&file, text_of(url, "bt_test_whole_run", "", &out)).expect("a config");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bt-host"));
         let ran = command.args(["run", "-q", "--config"]).arg(&file).output().expect("it starts");
         let told = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -412,7 +414,7 @@ fn a_run_and_an_export_over_a_broken_transfer_are_those_of_a_whole_one() {
     let bytes = whole.iter().find(|(asked, _)| is_transfer(asked)).expect("a transfer").1;
 
     let proxy = Proxy::start(url, cut_first(bytes * 3 / 4, || vec![Act::Reset])).unwrap();
-    let (again, retries, told) = run(proxy.url(), "broken");
+    let (again, retries, told) = run(proxy.url(), "bt_test_broken");
     assert!(proxy.hits()[0].is_open);
     let asked = proxy.asked();
     assert!(asked.iter().any(|asked| asked.query.contains("countIf")), "it was taken up: {told}");
@@ -424,10 +426,15 @@ fn a_run_and_an_export_over_a_broken_transfer_are_those_of_a_whole_one() {
     );
     assert_eq!(told.trim().strip_prefix("warning: "), retries["first"][0].as_str());
 
-    let plain =
-        export::export(&over(url, "whole_run"), Parquet, &scratch.0.join("a"), false, |_, _, _| ());
+    let plain = export::export(
+        &over(url, "bt_test_whole_run"),
+        Parquet,
+        &scratch.0.join("a"),
+        false,
+        |_, _, _| (),
+    );
     let proxy = Proxy::start(url, cut_first(bytes / 2, || vec![Act::Reset])).unwrap();
-    let config = over(proxy.url(), "whole_run");
+    let config = over(proxy.url(), "bt_test_whole_run");
     let broken = export::export(&config, Parquet, &scratch.0.join("b"), false, |_, _, _| ());
     let files = |done: Result<export::Export, export::ExportError>| {
         let files = done.unwrap_or_else(|error| panic!("{error}")).files;
@@ -440,7 +447,7 @@ fn a_run_and_an_export_over_a_broken_transfer_are_those_of_a_whole_one() {
 #[test]
 fn https_is_spoken_to_who_is_vouched_for() {
     let Some(url) = front() else { return };
-    fill(url, "secure", ROWS, "UInt64", "key + 1");
+    fill(url, "bt_test_secure", ROWS, "UInt64", "key + 1");
     let scratch = Scratch::new("secure");
     let made = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
     let other = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
@@ -454,12 +461,12 @@ fn https_is_spoken_to_who_is_vouched_for() {
         .with_safe_default_protocol_versions()
         .and_then(|b| b.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key));
     let tls = Arc::new(tls.expect("a server"));
-    let (bytes, whole) = answer_bytes(url, "secure");
+    let (bytes, whole) = answer_bytes(url, "bt_test_secure");
     let plan = cut_first(bytes / 2, || vec![Act::Reset]);
     let proxy = Proxy::start_with(url, plan, Some(tls)).unwrap();
     let with = |ca_file: Option<&Path>| {
         let ca_file = ca_file.map(Path::to_path_buf);
-        ClickHouseConn { ca_file, ..conn(proxy.url(), "secure") }
+        ClickHouseConn { ca_file, ..conn(proxy.url(), "bt_test_secure") }
     };
     for ca_file in [None, Some(foreign.as_path())] {
         let error = read(&with(ca_file)).expect_err("a stranger").to_string();
@@ -476,13 +483,14 @@ fn https_is_spoken_to_who_is_vouched_for() {
     // Results go there by the same trust.
     for (ca_file, is_trusted) in [(&foreign, false), (&own, true)] {
         let ca_file = ca_file.display().to_string();
-        let keys = [("url", proxy.url()), ("database", "secure_results"), ("ca_file", &ca_file)];
+        let keys =
+            [("url", proxy.url()), ("database", "bt_test_secure_results"), ("ca_file", &ca_file)];
         let server = server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
         let applied = store::apply(&server, None);
         assert_eq!(applied.is_ok(), is_trusted, "{:?}", applied.err().map(|e| e.to_string()));
     }
     // Plain words to it are an error and not a silence.
     let plain = proxy.url().replace("https://", "http://");
-    let error = read(&conn(&plain, "secure")).expect_err("it speaks TLS");
+    let error = read(&conn(&plain, "bt_test_secure")).expect_err("it speaks TLS");
     assert_eq!(error.exit_code(), 69, "{error}");
 }

@@ -1,11 +1,11 @@
 //! Publishing through a network that breaks: each attempt ends visible and whole, or with a clean error and out of sight.
 //!
-//! A proxy between the program and the engine strikes at seeded bytes of seeded inserts; a failure prints its seed. Needs the engine
-//! that `scripts/test` installs; says so when it skips.
+//! A proxy between the program and the server strikes at seeded bytes of seeded inserts; a failure prints its seed. Needs the server
+//! that CH_URL names, or the engine that `scripts/test` installs; says so when it skips.
 
 use bt_host::config::{self, ClickHouseOutput, Exists};
 use bt_host::store::{self, StoreError};
-use chfront::{Act, Asked, At, Fault, Front, Proxy};
+use chfront::{Act, Asked, At, Fault, Proxy};
 use clickhouse::Client;
 use std::path::Path;
 use std::process::Command;
@@ -101,15 +101,10 @@ struct Tally {
 
 #[test]
 fn a_hundred_schedules_end_whole_or_out_of_sight() {
-    let Some(library) = chfront::library() else {
-        println!("skipped: scripts/test did not install the engine");
-        return;
-    };
-    let dir =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-write-{}", std::process::id()));
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(url) = chfront::shared(scratch) else { return };
+    let dir = scratch.join(format!("faults-write-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
-    let front = Front::start(&library, &dir.join("engine")).expect("the engine starts");
-    let url = front.url().to_string();
     let results = dir.join("results");
     let made = Command::new(env!("CARGO_BIN_EXE_bt-host"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -123,7 +118,7 @@ fn a_hundred_schedules_end_whole_or_out_of_sight() {
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
         let start = |number| {
             scope.spawn({
-                let (url, results) = (url.as_str(), results.as_path());
+                let results = results.as_path();
                 move || schedules(url, number, results)
             })
         };
@@ -149,7 +144,7 @@ fn a_hundred_schedules_end_whole_or_out_of_sight() {
 /// The schedules of one database, one after the other.
 fn schedules(url: &str, number: u64, results: &Path) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let database = format!("faults_write_{number}");
+    let database = format!("bt_test_faults_{number}");
     let place = Place { runtime, client: Client::default().with_url(url), database };
     let output = |url: &str, create| {
         let keys = [("url", url), ("database", &place.database)];

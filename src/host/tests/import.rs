@@ -1,7 +1,7 @@
 //! Parquet and Arrow files into a table: the rows of a run, whole and once, whatever became of the start before.
 //!
-//! The tests need the engine that `scripts/test` installs and say so when they skip. One engine serves the program, each
-//! test has a database. The recorded day is not part of the project; a synthetic one stands in for it.
+//! The tests run on the server that CH_URL names, else on the engine that `scripts/test` installs, and say so when they skip. One
+//! server serves the program, each test has a database. The recorded day is not part of the project; a synthetic one stands in for it.
 
 mod source_support;
 
@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The engine of this program, if there is one.
+/// The server of this program, if there is one.
 fn front() -> Option<&'static str> {
     chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
@@ -151,14 +151,15 @@ fn a_run_is_the_same_over_files_their_import_and_its_export() {
     let out = scratch.0.join("out");
     let mut told = (0, 0);
     let tell = |rows, all, _| told = (rows, all);
-    let done = import(&server(url, "day"), "market_data", files, &CREATE, tell).expect("an import");
+    let done = import(&server(url, "bt_test_day"), "market_data", files, &CREATE, tell)
+        .expect("an import");
     let (rows, new) = counts(&done);
-    assert_eq!((new, told, rows_in(url, "day")), (rows, (rows, rows), rows));
+    assert_eq!((new, told, rows_in(url, "bt_test_day")), (rows, (rows, rows), rows));
     assert!(rows > 65_536 && done.warnings.is_empty(), "{done:?}");
-    let again = bring(url, "day", files, &CREATE).expect("nothing to do");
-    assert_eq!((counts(&again), rows_in(url, "day")), ((rows, 0), rows));
+    let again = bring(url, "bt_test_day", files, &CREATE).expect("nothing to do");
+    assert_eq!((counts(&again), rows_in(url, "bt_test_day")), ((rows, 0), rows));
 
-    let of_table = day.config(&table_of(url, "day"), &out);
+    let of_table = day.config(&table_of(url, "bt_test_day"), &out);
     let dir = scratch.0.join("tape");
     export::export(&of_table, Parquet, &dir, false, |_, _, _| ()).expect("an export");
     let of_files = day.config(&format!("parquet: {{ files: [\"{}\"] }}", day.file.display()), &out);
@@ -177,23 +178,31 @@ fn a_run_is_the_same_over_files_their_import_and_its_export() {
     }
     assert!(std::fs::read_dir(scratch.0.join("tapes")).is_ok_and(|dir| dir.count() > 0));
     // And goes back as Parquet does; the rows are the same, so a table of either has nothing new in the other.
-    bring(url, "day_arrow", std::slice::from_ref(&arrow), &CREATE).expect("an import");
-    assert_same_run(&run_of(&day.config(&table_of(url, "day_arrow"), &out)), &expected, "back");
-    let again = bring(url, "day_arrow", std::slice::from_ref(&dir), &Options::default());
+    bring(url, "bt_test_day_arrow", std::slice::from_ref(&arrow), &CREATE).expect("an import");
+    assert_same_run(
+        &run_of(&day.config(&table_of(url, "bt_test_day_arrow"), &out)),
+        &expected,
+        "back",
+    );
+    let again = bring(url, "bt_test_day_arrow", std::slice::from_ref(&dir), &Options::default());
     assert_eq!(counts(&again.expect("nothing to do")).1, 0);
     // A file is what its bytes say it is.
     let (file, other) = (arrow.join(&done.files[0].path), scratch.0.join("rows.parquet"));
     let whole = std::fs::read(&file).expect("it can be read");
     std::fs::write(&other, &whole).expect("it can be written");
-    let again = bring(url, "day_arrow", std::slice::from_ref(&other), &Options::default());
+    let again = bring(url, "bt_test_day_arrow", std::slice::from_ref(&other), &Options::default());
     assert_eq!(counts(&again.expect("nothing to do")).1, 0);
     std::fs::write(&other, &whole[..whole.len() / 2]).expect("it can be written");
-    let error = bring(url, "day_arrow", std::slice::from_ref(&other), &Options::default());
+    let error = bring(url, "bt_test_day_arrow", std::slice::from_ref(&other), &Options::default());
     let text = error.expect_err("it is cut").to_string();
     assert!(text.contains("rows.parquet: is not an Arrow file that can be read: "), "{text}");
     // An export goes back, by its directory or file by file.
-    bring(url, "day_back", std::slice::from_ref(&dir), &CREATE).expect("an import");
-    assert_same_run(&run_of(&day.config(&table_of(url, "day_back"), &out)), &expected, "back");
+    bring(url, "bt_test_day_back", std::slice::from_ref(&dir), &CREATE).expect("an import");
+    assert_same_run(
+        &run_of(&day.config(&table_of(url, "bt_test_day_back"), &out)),
+        &expected,
+        "back",
+    );
     let mut names = Vec::new();
     for folder in std::fs::read_dir(&dir).expect("it is there").flatten() {
         if folder.path().is_dir() {
@@ -201,13 +210,14 @@ fn a_run_is_the_same_over_files_their_import_and_its_export() {
         }
     }
     let file = names[0].path();
-    let again = bring(url, "day_back", std::slice::from_ref(&file), &Options::default());
+    let again = bring(url, "bt_test_day_back", std::slice::from_ref(&file), &Options::default());
     assert_eq!(counts(&again.expect("nothing to do")).1, 0);
     let mut bytes = std::fs::read(&file).expect("it can be read");
     bytes.push(0);
     std::fs::write(&file, bytes).expect("it can be written");
     for named in [&dir, &file] {
-        let error = bring(url, "day_back", std::slice::from_ref(named), &Options::default());
+        let error =
+            bring(url, "bt_test_day_back", std::slice::from_ref(named), &Options::default());
         let error = error.expect_err("it is another file");
         assert!(error.to_string().contains("is not the file that manifest.json names"), "{error}");
         assert_eq!(error.exit_code(), 5);
@@ -222,34 +232,43 @@ fn a_start_that_stops_leaves_first_blocks_and_the_next_one_the_rest() {
     let files = [scratch.write("rows.parquet", &all, 30_000)];
     let mut blocks = 0;
     let stopped = catch_unwind(AssertUnwindSafe(|| {
-        import(&server(url, "stops"), "market_data", &files, &CREATE, |_, _, _| {
+        import(&server(url, "bt_test_stops"), "market_data", &files, &CREATE, |_, _, _| {
             blocks += 1;
             assert!(blocks < 3, "this is where it dies");
         })
     }));
     assert!(stopped.is_err());
-    let left = rows_in(url, "stops");
+    let left = rows_in(url, "bt_test_stops");
     assert!(left > 0 && left < 200_000, "{left}");
-    let done = bring(url, "stops", &files, &Options::default()).expect("it goes on");
-    assert_eq!((counts(&done), rows_in(url, "stops")), ((200_000, 200_000 - left), 200_000));
+    let done = bring(url, "bt_test_stops", &files, &Options::default()).expect("it goes on");
+    assert_eq!(
+        (counts(&done), rows_in(url, "bt_test_stops")),
+        ((200_000, 200_000 - left), 200_000)
+    );
     // Neither is the memory of blocks what it goes by: this table has none.
-    execute(url, "CREATE DATABASE stops_plain");
-    execute(url, "CREATE TABLE stops_plain.market_data AS stops.market_data");
+    execute(url, "CREATE DATABASE bt_test_stops_plain");
+    execute(url, "CREATE TABLE bt_test_stops_plain.market_data AS bt_test_stops.market_data");
     execute(
         url,
-        "ALTER TABLE stops_plain.market_data MODIFY SETTING non_replicated_deduplication_window = 0",
+        "ALTER TABLE bt_test_stops_plain.market_data MODIFY SETTING non_replicated_deduplication_window = 0",
     );
     for dies_at in [2, 4, 99] {
         let mut blocks = 0;
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            import(&server(url, "stops_plain"), "market_data", &files, &CREATE, |_, _, _| {
-                blocks += 1;
-                assert!(blocks < dies_at, "this is where it dies");
-            })
+            import(
+                &server(url, "bt_test_stops_plain"),
+                "market_data",
+                &files,
+                &CREATE,
+                |_, _, _| {
+                    blocks += 1;
+                    assert!(blocks < dies_at, "this is where it dies");
+                },
+            )
         }));
     }
-    assert_eq!(rows_in(url, "stops_plain"), 200_000);
-    let done = bring(url, "stops_plain", &files, &CREATE).expect("nothing to do");
+    assert_eq!(rows_in(url, "bt_test_stops_plain"), 200_000);
+    let done = bring(url, "bt_test_stops_plain", &files, &CREATE).expect("nothing to do");
     assert!(done.warnings[0].contains("remembers no blocks"), "{:?}", done.warnings);
 }
 
@@ -261,27 +280,37 @@ fn a_process_that_is_killed_leaves_what_the_next_one_completes() {
     let file = scratch.write("rows.parquet", &all, 100_000);
     let command = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bt-host"));
-        command.args(["import", "-q", "--json", "--create", "--url", url, "--database", "killed"]);
+        command.args([
+            "import",
+            "-q",
+            "--json",
+            "--create",
+            "--url",
+            url,
+            "--database",
+            "bt_test_killed",
+        ]);
         command.arg("--file").arg(&file);
         command
     };
-    execute(url, "CREATE DATABASE killed");
+    execute(url, "CREATE DATABASE bt_test_killed");
     let mut child = command().stdout(Stdio::null()).spawn().expect("bt-host starts");
-    let there = "SELECT ifNull(max(total_rows), 0) FROM system.tables WHERE database = 'killed'";
+    let there =
+        "SELECT ifNull(max(total_rows), 0) FROM system.tables WHERE database = 'bt_test_killed'";
     let begun = Instant::now();
     while ask(url, there) == 0 && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(2));
     }
     child.kill().expect("it can be killed");
     child.wait().expect("it is dead");
-    let left = rows_in(url, "killed");
+    let left = rows_in(url, "bt_test_killed");
     println!("killed with {left} rows there");
     assert!(left > 0, "it had begun");
     let done = command().output().expect("bt-host runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let told: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it tells JSON");
-    assert_eq!((&told["rows"], rows_in(url, "killed")), (&400_000.into(), 400_000));
-    assert_eq!(ask(url, "SELECT uniqExact(seq_no) FROM killed.market_data"), 400_000);
+    assert_eq!((&told["rows"], rows_in(url, "bt_test_killed")), (&400_000.into(), 400_000));
+    assert_eq!(ask(url, "SELECT uniqExact(seq_no) FROM bt_test_killed.market_data"), 400_000);
 }
 
 #[test]
@@ -291,8 +320,8 @@ fn equal_blocks_are_not_one_block() {
     // Two blocks, each of the same row over and over.
     let all = vec![plain(0); 2 * 65_536];
     let files = [scratch.write("rows.parquet", &batch(columns(&all)), 1 << 20)];
-    let done = bring(url, "equal", &files, &CREATE).expect("an import");
-    assert_eq!((counts(&done), rows_in(url, "equal")), ((131_072, 131_072), 131_072));
+    let done = bring(url, "bt_test_equal", &files, &CREATE).expect("an import");
+    assert_eq!((counts(&done), rows_in(url, "bt_test_equal")), ((131_072, 131_072), 131_072));
 }
 
 #[test]
@@ -301,32 +330,32 @@ fn other_rows_of_the_span_are_refused_unless_they_are_added_to() {
     let scratch = Scratch::new("import-others");
     let file = |name: &str, rows: &[Raw]| [scratch.write(name, &batch(columns(rows)), 10_000)];
     let first = file("first.parquet", &rows("TXF", 0, 3_000));
-    bring(url, "others", &first, &CREATE).expect("an import");
+    bring(url, "bt_test_others", &first, &CREATE).expect("an import");
     // Another symbol, and another span, are nobody's rows yet.
     let mxf = file("mxf.parquet", &rows("MXF", 0, 3_000));
-    bring(url, "others", &mxf, &CREATE).expect("another symbol");
+    bring(url, "bt_test_others", &mxf, &CREATE).expect("another symbol");
     let later = file("later.parquet", &rows("TXF", 3_000, 2_000));
-    bring(url, "others", &later, &CREATE).expect("another span");
-    assert_eq!(rows_in(url, "others"), 8_000);
+    bring(url, "bt_test_others", &later, &CREATE).expect("another span");
+    assert_eq!(rows_in(url, "bt_test_others"), 8_000);
     // Every second row of a span that is there: a resend, or another recorder's.
     let odd: Vec<Raw> = rows("TXF", 0, 6_000).into_iter().step_by(2).collect();
     let odd = file("odd.parquet", &odd);
-    let error = bring(url, "others", &odd, &CREATE).expect_err("a refusal");
+    let error = bring(url, "bt_test_others", &odd, &CREATE).expect_err("a refusal");
     let text = error.to_string();
     assert!(text.contains("holds 5000 rows of sum") && text.contains("of TXF from 2026"), "{text}");
-    assert_eq!((error.exit_code(), rows_in(url, "others")), (2, 8_000));
-    let done = bring(url, "others", &odd, &APPEND).expect("it is added");
-    assert_eq!((counts(&done), rows_in(url, "others")), ((3_000, 3_000), 11_000));
+    assert_eq!((error.exit_code(), rows_in(url, "bt_test_others")), (2, 8_000));
+    let done = bring(url, "bt_test_others", &odd, &APPEND).expect("it is added");
+    assert_eq!((counts(&done), rows_in(url, "bt_test_others")), ((3_000, 3_000), 11_000));
     // And once, as long as the server remembers it.
-    let done = bring(url, "others", &odd, &APPEND).expect("it is there");
-    assert_eq!((counts(&done), rows_in(url, "others")), ((3_000, 0), 11_000));
+    let done = bring(url, "bt_test_others", &odd, &APPEND).expect("it is there");
+    assert_eq!((counts(&done), rows_in(url, "bt_test_others")), ((3_000, 0), 11_000));
     // Rows that were removed behind its back are missed: the server takes their blocks for known.
     execute(
         url,
-        "ALTER TABLE others.market_data DELETE WHERE symbol = 'MXF' SETTINGS mutations_sync = 1",
+        "ALTER TABLE bt_test_others.market_data DELETE WHERE symbol = 'MXF' SETTINGS mutations_sync = 1",
     );
-    match bring(url, "others", &mxf, &CREATE) {
-        Ok(done) => assert_eq!((counts(&done).1, rows_in(url, "others")), (3_000, 11_000)),
+    match bring(url, "bt_test_others", &mxf, &CREATE) {
+        Ok(done) => assert_eq!((counts(&done).1, rows_in(url, "bt_test_others")), (3_000, 11_000)),
         Err(error) => assert!(error.to_string().contains("were deleted since"), "{error}"),
     }
     // Two files that share a span are one import, in any order.
@@ -336,12 +365,12 @@ fn other_rows_of_the_span_are_refused_unless_they_are_added_to() {
             file(&format!("half-{half}.parquet"), &rows)
         })
         .collect();
-    bring(url, "halves", &halves, &CREATE).expect("both");
+    bring(url, "bt_test_halves", &halves, &CREATE).expect("both");
     let turned: Vec<PathBuf> = halves.iter().rev().cloned().collect();
-    let done = bring(url, "halves", &turned, &CREATE).expect("nothing to do");
-    assert_eq!((counts(&done), rows_in(url, "halves")), ((4_000, 0), 4_000));
+    let done = bring(url, "bt_test_halves", &turned, &CREATE).expect("nothing to do");
+    assert_eq!((counts(&done), rows_in(url, "bt_test_halves")), ((4_000, 0), 4_000));
     let twice = [halves[0].clone(), halves[0].clone()];
-    let error = bring(url, "halves", &twice, &APPEND).expect_err("it is named twice");
+    let error = bring(url, "bt_test_halves", &twice, &APPEND).expect_err("it is named twice");
     assert!(error.to_string().contains("are the same file"), "{error}");
 }
 
@@ -366,18 +395,20 @@ fn what_cannot_be_a_row_is_refused_before_anything_is_written() {
     ];
     for (words, rows) in cases {
         let bad = file("bad.parquet", &rows);
-        let error = bring(url, "refused", &[good.clone(), bad], &CREATE).expect_err("a bad row");
+        let error =
+            bring(url, "bt_test_refused", &[good.clone(), bad], &CREATE).expect_err("a bad row");
         assert!(error.to_string().contains(words), "{error}");
-        assert_eq!((error.exit_code(), rows_in(url, "refused")), (5, 0));
+        assert_eq!((error.exit_code(), rows_in(url, "bt_test_refused")), (5, 0));
     }
-    execute(url, "CREATE DATABASE refused_shape");
+    execute(url, "CREATE DATABASE bt_test_refused_shape");
     execute(
         url,
-        "CREATE TABLE refused_shape.market_data (symbol String) ENGINE = MergeTree ORDER BY symbol",
+        "CREATE TABLE bt_test_refused_shape.market_data (symbol String) ENGINE = MergeTree ORDER BY symbol",
     );
     let good = std::slice::from_ref(&good);
-    let error = bring(url, "refused_shape", good, &CREATE).expect_err("no such column");
+    let error = bring(url, "bt_test_refused_shape", good, &CREATE).expect_err("no such column");
     assert!(error.to_string().contains("column `trade_direction` is missing"), "{error}");
-    let error = bring(url, "refused_none", good, &Options::default()).expect_err("no table");
+    let error =
+        bring(url, "bt_test_refused_none", good, &Options::default()).expect_err("no table");
     assert!(error.to_string().contains("there is no such table"), "{error}");
 }

@@ -1,19 +1,18 @@
 //! All recordings in one table, merged by the client out of one stream a symbol: the order is that of a sort of all rows by the
 //! total order's own words, whatever the server's parts.
 //!
-//! Needs the recordings and the ClickHouse engine; says so when it skips.
+//! Needs the recordings, and the server that CH_URL names or the engine that `scripts/test` installs; says so when it skips.
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
 use bt_host::config::fault::SourceText;
-use bt_host::config::{LoadOptions, parse};
+use bt_host::config::{self, LoadOptions, parse};
+use bt_host::import::{Options, import};
 use bt_host::source;
 use bt_host::source::pending::Pending;
 use btcore::feed::Feed;
 use btcore::wire::kind;
-use chfront::Front;
-use clickhouse::Client;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -88,35 +87,14 @@ fn all_recordings_merge_into_the_order_of_a_sort() {
         println!("skipped: the recordings are not there");
         return;
     };
-    let Some(library) = chfront::library() else {
-        println!("skipped: scripts/test did not install the engine");
-        return;
-    };
-    let scratch = format!("merged-{}", std::process::id());
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(scratch);
-    std::fs::create_dir_all(&scratch).unwrap();
-    let front = Front::start(&library, &scratch.join("engine")).expect("the engine starts");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = Client::default().with_url(front.url());
-    let execute = |sql: String| {
-        runtime.block_on(client.query(&sql).execute()).unwrap_or_else(|e| panic!("{sql}: {e}"));
-    };
-    execute("CREATE DATABASE merged".into());
-    execute(
-        "CREATE TABLE merged.market_data (symbol String, type String, exch_ts Int64, ingest_ts Int64, price_scaled Int64, volume \
-         Int64, bids_price Array(Int64), bids_vol Array(Int64), asks_price Array(Int64), asks_vol Array(Int64), seq_no UInt64, \
-         trade_direction Int8) ENGINE = MergeTree PARTITION BY toYYYYMMDD(toDateTime(intDiv(ingest_ts, 1000000000))) ORDER BY \
-         (symbol, exch_ts, ingest_ts)"
-            .into(),
-    );
-    let columns = "symbol, type, exch_ts, ingest_ts, price_scaled, volume, bids_price, bids_vol, asks_price, asks_vol, seq_no";
-    for name in FILES {
-        let path = dir.join(format!("{name}.parquet"));
-        execute(format!(
-            "INSERT INTO merged.market_data ({columns}, trade_direction) SELECT {columns}, side FROM file('{}', 'Parquet')",
-            path.display()
-        ));
-    }
+    let Some(url) = chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR"))) else { return };
+    let server = config::server([("url", url), ("database", "bt_test_merged")].into_iter());
+    let server = server.unwrap_or_else(|faults| panic!("{faults}"));
+    let files: Vec<PathBuf> =
+        FILES.iter().map(|name| dir.join(format!("{name}.parquet"))).collect();
+    // A part of the table for each UTC day of receipt.
+    let options = Options { create: true, ..Options::default() };
+    import(&server, "market_data", &files, &options, |_, _, _| ()).expect("an import");
     let wanted = naive(&dir);
     let symbols: BTreeSet<&str> = wanted.iter().map(|key| key.2.as_str()).collect();
     assert!(symbols.len() >= 13, "{symbols:?}");
@@ -129,10 +107,9 @@ fn all_recordings_merge_into_the_order_of_a_sort() {
         })
         .collect();
     let text = format!(
-        "version: 1\nname: merged\ndata:\n  clickhouse: {{ url: \"{}\", database: merged }}\n  from: 2012-06-01\n  to: \
+        "version: 1\nname: merged\ndata:\n  clickhouse: {{ url: \"{url}\", database: bt_test_merged }}\n  from: 2012-06-01\n  to: \
          2026-06-01\n  duplicates: keep\ninstruments:\n{instruments}capital: 1\nlatency: {{ feed: 0, submit: 1ms, amend: \
-         1ms, cancel: 1ms, response: 1ms }}\nstrategies: [{{ name: a, path: \"builtin:market_maker\" }}]\n",
-        front.url()
+         1ms, cancel: 1ms, response: 1ms }}\nstrategies: [{{ name: a, path: \"builtin:market_maker\" }}]\n"
     );
     let source = SourceText { name: "merged.yaml".into(), text };
     let config = parse(source, Path::new(""), &LoadOptions::default()).0;
@@ -174,5 +151,4 @@ fn all_recordings_merge_into_the_order_of_a_sort() {
     assert_eq!(at, wanted.len(), "every row of the recordings, once");
     println!("{at} rows of {} symbols in the order of a sort", symbols.len());
     drop(sources);
-    let _ = std::fs::remove_dir_all(&scratch);
 }

@@ -129,9 +129,16 @@ fn a_day_has_one_digest_from_parquet_and_clickhouse() {
         let mut hashes = Vec::new();
         for source in &sources {
             for chunk_rows in [1, 1_000, 1_000_000] {
+                // Row by row is slow, and a day knows no other day.
+                if chunk_rows == 1 && day != DAYS[0] {
+                    continue;
+                }
                 let alone = config(source, &[("near", "0")]);
                 let beside = config(source, &[("near", "0"), ("far", "400ms")]);
-                for config in [&alone, &alone, &beside, &beside] {
+                let times = if chunk_rows == 1_000 { 2 } else { 1 };
+                for config in
+                    [&alone, &beside].iter().flat_map(|one| std::iter::repeat_n(one, times))
+                {
                     let (summary, _) = run(&scratch, config, [day, day], chunk_rows);
                     digests[0].push(digest(&summary, 0));
                     if summary["lanes"][1].is_object() {

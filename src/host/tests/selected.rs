@@ -1,7 +1,7 @@
 //! Which rows a run takes: those of trading days, of the day or the night, and those that `where` lets pass. Files, tables and the
 //! cache give the same ones, and they are those that a clock on the wall would choose.
 //!
-//! The tests of tables need the engine that `scripts/test` installs and say so when they skip.
+//! The tests of tables run on the server that CH_URL names, else on the engine that `scripts/test` installs; they say so when they skip.
 
 mod source_support;
 
@@ -215,7 +215,7 @@ fn written(scratch: &Scratch, rows: &[Raw], database: &str) -> (PathBuf, Option<
 fn days_and_nights_are_those_of_the_clock_on_the_wall() {
     let scratch = Scratch::new("selected");
     let rows = rows();
-    let (file, table) = written(&scratch, &rows, "selected");
+    let (file, table) = written(&scratch, &rows, "bt_test_selected");
     let parquet = format!("parquet: {{ files: [{}] }}", file.display());
     let arrow = scratch.write_arrow("rows.arrow", &batch(columns(&rows)), 500, None);
     let arrow = format!("arrow: {{ files: [{}] }}", arrow.display());
@@ -276,6 +276,7 @@ fn only_rows_that_where_lets_pass_are_there() {
         &out,
     ));
     assert!(expected.lanes[0].summary.amends > 100, "{:?}", expected.lanes[0].summary);
+    let second_file = scratch.write("second.parquet", &batch(columns(&second)), 1_000);
     let mut both: Vec<(Raw, &str)> = first.into_iter().map(|row| (row, "a")).collect();
     both.extend(second.into_iter().map(|row| (row, "b")));
     both.sort_by_key(|(row, _)| row.exch_ts);
@@ -291,17 +292,27 @@ fn only_rows_that_where_lets_pass_are_there() {
         format!("arrow: {{ files: [{}]WHERE }}", arrow.display()),
     ];
     if let Some(url) = front() {
-        execute(url, "CREATE DATABASE chosen");
+        let server = config::server([("url", url), ("database", "bt_test_chosen")].into_iter());
+        let server = server.unwrap_or_else(|faults| panic!("{faults}"));
+        let options = Options { create: true, ..Options::default() };
+        for (table, file) in [("a", &plain_file), ("b", &second_file)] {
+            let files = std::slice::from_ref(file);
+            import(&server, table, files, &options, |_, _, _| ()).expect("an import");
+        }
+        let of = |table: &str| {
+            format!(
+                "SELECT *, CAST('{table}' AS Enum8('a' = 1, 'b' = 2)) AS source, toUInt8(7) AS gateway FROM bt_test_chosen.{table}"
+            )
+        };
         execute(
             url,
             &format!(
-                "CREATE TABLE chosen.market_data ENGINE = MergeTree ORDER BY (symbol, exch_ts, ingest_ts) AS SELECT * EXCEPT (side, \
-                 source), side AS trade_direction, CAST(source AS Enum8('a' = 1, 'b' = 2)) AS source, toUInt8(7) AS `gateway` \
-                 FROM file('{}', 'Parquet') SETTINGS schema_inference_make_columns_nullable = 0",
-                file.display()
+                "CREATE TABLE bt_test_chosen.market_data ENGINE = MergeTree ORDER BY (symbol, exch_ts, ingest_ts) AS {} UNION ALL {}",
+                of("a"),
+                of("b")
             ),
         );
-        sources.push(format!("clickhouse: {{ url: \"{url}\", database: chosenWHERE }}"));
+        sources.push(format!("clickhouse: {{ url: \"{url}\", database: bt_test_chosenWHERE }}"));
     }
     for source in &sources {
         for more in [

@@ -1,7 +1,7 @@
 //! Tables and files that say the same in another way: other names, other order, other types and units of prices, other words. A
 //! run over them is the run over the platform's table.
 //!
-//! The tests of tables need the engine that `scripts/test` installs and say so when they skip.
+//! The tests of tables run on the server that CH_URL names, else on the engine that `scripts/test` installs; they say so when they skip.
 
 mod source_support;
 
@@ -22,7 +22,7 @@ use source_support::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The engine of this program, if there is one.
+/// The server of this program, if there is one.
 fn front() -> Option<&'static str> {
     chfront::shared(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
@@ -165,7 +165,7 @@ fn a_run_over_a_table_of_another_shape_is_the_run_over_the_platform_s() {
     let Some(url) = front() else { return };
     let scratch = Scratch::new("shapes");
     let file = scratch.write("rows.parquet", &batch(columns(&rows(20_000))), 6_000);
-    let server = config::server([("url", url), ("database", "shapes")].into_iter());
+    let server = config::server([("url", url), ("database", "bt_test_shapes")].into_iter());
     let server = server.unwrap_or_else(|faults| panic!("{faults}"));
     let files = std::slice::from_ref(&file);
     let options = Options { create: true, ..Options::default() };
@@ -177,16 +177,18 @@ fn a_run_over_a_table_of_another_shape_is_the_run_over_the_platform_s() {
         execute(
             url,
             &format!(
-                "CREATE TABLE shapes.{name} ({definition}) ENGINE = MergeTree ORDER BY tuple()"
+                "CREATE TABLE bt_test_shapes.{name} ({definition}) ENGINE = MergeTree ORDER BY tuple()"
             ),
         );
         execute(
             url,
-            &format!("INSERT INTO shapes.{name} SELECT {made_of} FROM shapes.market_data"),
+            &format!(
+                "INSERT INTO bt_test_shapes.{name} SELECT {made_of} FROM bt_test_shapes.market_data"
+            ),
         );
         let comma = if shape.is_empty() { "" } else { ", " };
         let data = format!(
-            "clickhouse: {{ url: \"{url}\", database: shapes, table: {name}{comma}{shape} }}"
+            "clickhouse: {{ url: \"{url}\", database: bt_test_shapes, table: {name}{comma}{shape} }}"
         );
         let config = config_of(&data, &out);
         let found = run_of(&config).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -208,11 +210,11 @@ fn a_run_over_a_table_of_another_shape_is_the_run_over_the_platform_s() {
     // What is no price at 1e-6 has a row and a column, and a wrong unit is not a guess.
     execute(
         url,
-        "ALTER TABLE shapes.floats UPDATE price = 95.8900005 WHERE seq_no = 4 SETTINGS mutations_sync = 1",
+        "ALTER TABLE bt_test_shapes.floats UPDATE price = 95.8900005 WHERE seq_no = 4 SETTINGS mutations_sync = 1",
     );
     let of = |more: &str| {
         let data = format!(
-            "clickhouse: {{ url: \"{url}\", database: shapes, table: floats, columns: {{ price_scaled: price }} }}{more}"
+            "clickhouse: {{ url: \"{url}\", database: bt_test_shapes, table: floats, columns: {{ price_scaled: price }} }}{more}"
         );
         run_of(&config_of(&data, &out))
     };
@@ -303,11 +305,11 @@ fn a_file_of_another_shape_holds_the_same_rows() {
     assert_same_run(&run_of(&shaped).expect("a run"), &expected, "the file");
     // And so does the table that it is imported into.
     let Some(url) = front() else { return };
-    let server = config::server([("url", url), ("database", "shaped")].into_iter());
+    let server = config::server([("url", url), ("database", "bt_test_shaped")].into_iter());
     let server = server.unwrap_or_else(|faults| panic!("{faults}"));
     let options = Options { create: true, shape: shaped.data.shape.clone(), ..Options::default() };
     import(&server, "market_data", &[other], &options, |_, _, _| ()).expect("an import");
-    let data = format!("clickhouse: {{ url: \"{url}\", database: shaped }}");
+    let data = format!("clickhouse: {{ url: \"{url}\", database: bt_test_shaped }}");
     assert_same_run(&run_of(&config_of(&data, &out)).expect("a run"), &expected, "its import");
 }
 

@@ -8,8 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
-use bt_host::config;
 use bt_host::store::{self, Bars};
+use bt_host::{config, import};
 use chfront::Front;
 use clickhouse::Client;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -30,13 +30,6 @@ struct Place {
 }
 
 impl Place {
-    fn execute(&self, sql: &str) {
-        let sql = sql.replace("{}", &self.database);
-        self.runtime
-            .block_on(self.client.query(&sql).execute())
-            .unwrap_or_else(|e| panic!("{sql}: {e}"));
-    }
-
     /// The rows of an answer, each its values with tabs between them, sorted.
     fn lines(&self, sql: &str) -> BTreeSet<String> {
         let sql = sql.replace("{}", &self.database);
@@ -478,22 +471,15 @@ fn bars(place: &Place) {
         println!("bars are not compared: the recorded days are not there");
         return;
     };
-    let columns = "symbol, type, exch_ts, ingest_ts, price_scaled, volume, seq_no";
-    place.execute(
-        "CREATE TABLE {}.market_data (symbol String, type String, exch_ts Int64, ingest_ts Int64, price_scaled Int64, \
-         volume Int64, seq_no UInt64) ENGINE = MergeTree ORDER BY (symbol, exch_ts, ingest_ts)",
-    );
+    let keys = [("url", place.url.as_str()), ("database", &place.database)];
+    let server = config::server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
     let insert = |day: &str| {
-        let path = dir.join(format!("taifex_txfd6_{day}.parquet"));
-        place.execute(&format!(
-            "INSERT INTO {{}}.market_data SELECT {columns} FROM file('{}', 'Parquet')",
-            path.display()
-        ));
+        let files = [dir.join(format!("taifex_txfd6_{day}.parquet"))];
+        let options = import::Options { create: true, ..Default::default() };
+        import::import(&server, "market_data", &files, &options, |_, _, _| ()).expect("an import");
     };
     // One day is there before the bars are, the other comes afterwards.
     insert("2026-04-08");
-    let keys = [("url", place.url.as_str()), ("database", &place.database)];
-    let server = config::server(keys.into_iter()).unwrap_or_else(|faults| panic!("{faults}"));
     let bars = Bars { source: format!("{}.market_data", place.database), backfill: true };
     store::apply(&server, Some(&bars)).unwrap();
     insert("2026-04-09");
