@@ -11,7 +11,7 @@ use super::instrument::InstrumentSpec;
 use super::lane::LaneSpec;
 use super::scalar::{decimal_text, instant_text};
 use super::session::{SessionRule, Window};
-use super::span::{Part, Span};
+use super::span::{DayPart, Span};
 use btcore::strategy::Param;
 use btcore::wire::{Fee, FeeBase, FeeSide, Phase, Rounding, Session, TypeRule};
 use jiff::civil::Date;
@@ -38,7 +38,7 @@ pub fn document(config: &Config) -> Value {
     if let Some((first, last)) = trading_days {
         data["trading_days"] = json!([first.to_string(), last.to_string()]);
     }
-    if part != Part::All {
+    if part != DayPart::All {
         data["session"] = part.name().into();
     }
     if let SourceSpec::Synth { preset, seed, book_interval_ns } = &config.data.source {

@@ -279,7 +279,7 @@ shape! {
         price_scale: Option<u64>,
         /// Their words for kinds of rows, where they differ.
         types: Option<RowKinds>,
-        /// The rows to take, by column: a value, or a list of them, each as a text.
+        /// The rows to take, by column (texts, enums, whole numbers, booleans): a value, or a list of them, each as a text.
         r#where: Option<BTreeMap<String, OneOrMore>>,
     }
 
@@ -341,7 +341,7 @@ shape! {
         price_scale: Option<u64>,
         /// Its words for kinds of rows, where they differ.
         types: Option<RowKinds>,
-        /// The rows to take, by column: a value, or a list of them, each as a text.
+        /// The rows to take, by column (texts, enums, whole numbers, booleans): a value, or a list of them, each as a text.
         r#where: Option<BTreeMap<String, OneOrMore>>,
         /// User. Default default.
         user: Option<String>,

@@ -7,7 +7,7 @@
 
 use super::reader::{Cursor, Map};
 use super::scalar;
-use super::span::{Part, Span, Taken};
+use super::span::{DayPart, Span, Taken};
 use crate::rules::calendar::{self, Calendar};
 use btcore::wire::{Phase, Session};
 use jiff::civil::{Date, Weekday};
@@ -271,7 +271,7 @@ pub fn time_zone_name(at: &Cursor<'_>) -> Option<String> {
 pub fn resolve(rule: &SessionRule, span: &Span) -> Result<(Vec<Session>, Taken), String> {
     if rule.windows.is_empty() {
         return match (span.trading_days, span.part) {
-            (None, Part::All) => Ok((Vec::new(), Taken::default())),
+            (None, DayPart::All) => Ok((Vec::new(), Taken::default())),
             _ => Err("it never closes, so it has no trading days and no night".into()),
         };
     }
@@ -297,7 +297,9 @@ pub fn resolve(rule: &SessionRule, span: &Span) -> Result<(Vec<Session>, Taken),
         let is_beside = day < own.0 || day > own.1;
         match rule.is_open(day) {
             Ok(true) => {
-                for window in &rule.windows {
+                // The last day's night is another day's, and the calendar may not know of which.
+                let is_last = span.trading_days.is_some_and(|(_, last)| day == last);
+                for window in rule.windows.iter().filter(|w| !(is_last && w.trading_day_next)) {
                     match open(rule, &zone, day, window) {
                         Err(_) if is_beside => {}
                         found => hours.push(found?),
@@ -402,6 +404,14 @@ pub fn close_up(hours: &[Hours]) -> Vec<Session> {
     hours.iter().enumerate().map(session).collect()
 }
 
+/// Whether a session is of the night: it opens on an earlier date than its trading day's.
+///
+/// # Errors
+/// It lies beyond the years that fit.
+pub fn is_night(zone: &TimeZone, session: &Session) -> Result<bool, String> {
+    Ok(day_number(local_date(zone, session.open_ns)?) != session.trading_day)
+}
+
 /// The day of an instant on a clock.
 ///
 /// # Errors
@@ -439,7 +449,7 @@ mod tests {
     }
 
     fn between(from: &str, to: &str) -> Span {
-        Span { from_ns: ns(from), to_ns: ns(to), trading_days: None, part: Part::All }
+        Span { from_ns: ns(from), to_ns: ns(to), trading_days: None, part: DayPart::All }
     }
 
     fn found(rule: &SessionRule, span: &Span) -> Vec<Session> {
@@ -514,18 +524,19 @@ mod tests {
         let close = ns("2026-04-14T13:45:00+08:00");
         assert_eq!(opens, [night, day]);
         assert_eq!(taken, Taken { span_ns: Some((night, close)), gaps_ns: vec![] });
-        for (part, left) in [(Part::Day, 0), (Part::Night, 1)] {
+        for (part, left) in [(DayPart::Day, 0), (DayPart::Night, 1)] {
             span.part = part;
             let (one, taken) = resolve(&rule, &span).unwrap();
             assert_eq!(one, [sessions[1 - left]]);
             assert_eq!(taken.span_ns, Some((one[0].open_ns, one[0].close_ns)));
         }
-        span = Span { trading_days: days(14, 15), part: Part::Day, ..span };
+        span = Span { trading_days: days(14, 15), part: DayPart::Day, ..span };
         let (two, taken) = resolve(&rule, &span).unwrap();
         let night = (ns("2026-04-14T15:00:00+08:00"), ns("2026-04-15T05:00:00+08:00"));
         assert_eq!((two.len(), two[0]), (2, sessions[1]));
         // The night before the first of them lies before the span.
-        assert_eq!(taken.gaps_ns.last(), Some(&night));
+        assert_eq!(taken.gaps_ns, [(i64::MIN, two[0].open_ns), (two[0].close_ns, two[1].open_ns)]);
+        assert!(two[0].close_ns < night.0 && night.1 < two[1].open_ns);
         span.trading_days = days(11, 13);
         assert!(resolve(&rule, &span).unwrap_err().contains("no day session"));
         assert!(resolve(&SessionRule::always(), &span).unwrap_err().contains("never closes"));

@@ -6,14 +6,14 @@
 
 use super::reader::{Cursor, Map};
 use super::scalar::{self, Edge};
-use super::session::{day_number, local_date, time_zone_name};
+use super::session::{day_number, is_night, time_zone_name};
 use btcore::wire::Session;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// Sessions of a trading day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
+pub enum DayPart {
     /// All of them.
     #[default]
     All,
@@ -23,13 +23,13 @@ pub enum Part {
     Night,
 }
 
-impl Part {
+impl DayPart {
     /// Its name in a config.
     pub fn name(self) -> &'static str {
         match self {
-            Part::All => "all",
-            Part::Day => "day",
-            Part::Night => "night",
+            DayPart::All => "all",
+            DayPart::Day => "day",
+            DayPart::Night => "night",
         }
     }
 }
@@ -44,7 +44,7 @@ pub struct Span {
     /// First and last trading day, where it asks for those.
     pub trading_days: Option<(Date, Date)>,
     /// Which sessions of each day.
-    pub part: Part,
+    pub part: DayPart,
 }
 
 /// The part of an instrument's time that a run takes.
@@ -52,7 +52,8 @@ pub struct Span {
 pub struct Taken {
     /// First instant and first instant after the last, ns, where they are not the run's.
     pub span_ns: Option<(i64, i64)>,
-    /// Sessions within it that are left out, from and to, ns: sorted and disjoint.
+    /// What lies between two sessions that are taken, before the first or behind the last, where a session that is not
+    /// taken is there; from and to, ns: sorted and disjoint.
     pub gaps_ns: Vec<(i64, i64)>,
 }
 
@@ -66,10 +67,12 @@ impl Span {
         sessions: Vec<Session>,
         zone: &TimeZone,
     ) -> Result<(Vec<Session>, Taken), String> {
-        if self.trading_days.is_none() && self.part == Part::All {
+        if self.trading_days.is_none() && self.part == DayPart::All {
             return Ok((sessions, Taken::default()));
         }
-        let (mut chosen, mut taken) = (Vec::new(), Taken::default());
+        let (mut chosen, mut taken): (Vec<Session>, _) = (Vec::new(), Taken::default());
+        // Where the last session that is not taken leaves a gap open.
+        let mut gap_from_ns = None;
         for session in sessions {
             let is_of_days = self.trading_days.is_none_or(|(first, last)| {
                 (day_number(first)..=day_number(last)).contains(&session.trading_day)
@@ -77,23 +80,34 @@ impl Span {
             if !is_of_days {
                 continue;
             }
-            let is_night = day_number(local_date(zone, session.open_ns)?) != session.trading_day;
+            let is_night = is_night(zone, &session)?;
             let is_taken = match self.part {
-                Part::All => true,
-                Part::Day => !is_night,
-                Part::Night => is_night,
+                DayPart::All => true,
+                DayPart::Day => !is_night,
+                DayPart::Night => is_night,
             };
-            if is_taken {
-                chosen.push(session);
-            } else {
-                taken.gaps_ns.push((session.open_ns, session.close_ns));
+            if !is_taken {
+                let last_ns = chosen.last().map_or(i64::MIN, |last| last.close_ns);
+                gap_from_ns = Some(last_ns);
+                continue;
             }
+            if let Some(from_ns) = gap_from_ns.take() {
+                taken.gaps_ns.push((from_ns, session.open_ns));
+            }
+            chosen.push(session);
         }
-        let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
+        taken.gaps_ns.extend(gap_from_ns.map(|from_ns| (from_ns, i64::MAX)));
+        let touches = |session: &Session| {
+            self.trading_days.is_some()
+                || session.open_ns < self.to_ns && session.close_ns > self.from_ns
+        };
+        let (true, Some(first), Some(last)) =
+            (chosen.iter().any(touches), chosen.first(), chosen.last())
+        else {
             let what = match self.part {
-                Part::All => "session",
-                Part::Day => "day session",
-                Part::Night => "night session",
+                DayPart::All => "session",
+                DayPart::Day => "day session",
+                DayPart::Night => "night session",
             };
             return Err(format!("no {what} lies in the span; see data.days and data.session"));
         };
@@ -110,8 +124,8 @@ pub fn read(map: &Map<'_>) -> Option<Span> {
     let is_trading = days
         .as_ref()
         .map_or(Some(false), |at| at.choice(&[("calendar", false), ("trading", true)]));
-    let part = map.get("session").map_or(Some(Part::All), |at| {
-        at.choice(&[Part::All, Part::Day, Part::Night].map(|part| (part.name(), part)))
+    let part = map.get("session").map_or(Some(DayPart::All), |at| {
+        at.choice(&[DayPart::All, DayPart::Day, DayPart::Night].map(|part| (part.name(), part)))
     });
     let from = map.need("from").and_then(read_edge);
     let to = map.need("to").and_then(read_edge);

@@ -69,7 +69,7 @@ pub fn export(
             }
         }
         rows_before += rows;
-        symbols.push(symbol.finish(&sources)?);
+        symbols.push(symbol.finish(&sources, feed.stats()[0].dropped_duplicates)?);
         places.extend(sources.iter().map(|one| one.describe()));
     }
     places.dedup();
@@ -112,7 +112,7 @@ impl Symbol<'_> {
         while let Some((clocks, moment)) = self.clocks.pop() {
             let happens = clocks & ev::EXCH != 0;
             // What is only heard of stays where the sequence is.
-            if happens && self.days.reach(moment.exch_ns) {
+            if (happens || self.open.is_none()) && self.days.reach(moment.exch_ns) {
                 self.close()?;
             }
             self.split += u64::from(clocks == ev::LOCAL);
@@ -140,20 +140,27 @@ impl Symbol<'_> {
     }
 
     /// Ends the last file, and says what became of the symbol's rows.
-    fn finish(mut self, sources: &[Box<dyn RowSource>]) -> Result<Value, OutputError> {
+    fn finish(
+        mut self,
+        sources: &[Box<dyn RowSource>],
+        duplicates: u64,
+    ) -> Result<Value, OutputError> {
         self.clocks.close();
         self.write()?;
         self.close()?;
         let LeftOut { books_invalid, trades_invalid, trades_unsided } = self.encoder.left_out();
         let skipped = sources.iter().flat_map(|one| one.stats().skipped.values()).sum::<u64>();
+        let books_cut = sources.iter().map(|one| one.stats().books_cut).sum::<u64>();
         Ok(json!({
             "symbol": self.name,
             "left_out": {
                 "books_invalid": books_invalid,
                 "trades_invalid": trades_invalid,
                 "trades_unsided": trades_unsided,
+                "duplicates": duplicates,
                 "skipped": skipped,
             },
+            "books_cut_to_five_levels": books_cut,
             "no_receive_time": self.unclocked,
             "out_of_receive_order": self.split,
         }))
@@ -175,5 +182,52 @@ fn row(clocks: u64, moment: &Moment, change: &Change) -> Row {
         // The nearest float to the decimal price: both are exact.
         px: change.price as f64 / PRICE_SCALE as f64,
         qty: f64::from(change.qty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::{Folder, Format};
+    use crate::source::Day;
+    use btcore::wire::kind;
+
+    #[test]
+    fn a_row_that_is_heard_of_before_any_happens_has_a_day() {
+        let root = std::env::temp_dir().join(format!("bt-host-npz-{}", uuid::Uuid::now_v7()));
+        let mut folder = Folder { root: root.clone(), format: Format::Npz, files: Vec::new() };
+        let days = Days {
+            rest: vec![Day { label: "2026-04-08".into(), to_ns: i64::MAX }].into_iter(),
+            day: Day { label: String::new(), to_ns: i64::MIN },
+        };
+        let mut symbol = Symbol {
+            name: "TXF",
+            days,
+            encoder: Encoder::new(5),
+            clocks: TwoClocks::default(),
+            unclocked: 0,
+            split: 0,
+            open: None,
+            folder: &mut folder,
+        };
+        let trade = |ts_exch_ns, ts_recv_ns| Event {
+            ts_exch_ns,
+            ts_recv_ns,
+            kind: kind::TRADE,
+            trade_price: PRICE_SCALE,
+            trade_qty: 1,
+            aggressor: 1,
+            ..Event::EMPTY
+        };
+        // The second one of a stamp is received before the first.
+        for event in [trade(10, 30), trade(10, 20), trade(40, 41)] {
+            symbol.take(&event, &Depth::EMPTY).expect("it is written");
+        }
+        let told = symbol.finish(&[], 3).expect("it is written");
+        let _ = std::fs::remove_dir_all(&root);
+        assert_eq!(told["left_out"]["duplicates"], 3);
+        let files: Vec<(&str, u64)> =
+            folder.files.iter().map(|file| (file.day.as_str(), file.rows)).collect();
+        assert_eq!(files, [("2026-04-08", 4)], "two at once, one for each clock");
     }
 }

@@ -9,7 +9,7 @@ use super::lookup::Lookup;
 use super::references::References;
 use super::row::{CostRow, ProductRow, Row, RowPhase, SessionRow};
 use crate::config::session::{
-    DayRule, Hours, close_up, day_number, local_date, local_ns, open_before,
+    DayRule, Hours, close_up, day_number, is_night, local_date, local_ns, open_before,
 };
 use crate::config::span::{Span, Taken};
 use btcore::wire::{Phase, Session, TickStep};
@@ -248,6 +248,10 @@ impl Finder<'_> {
                     self.venue
                 ));
             }
+            if rule.is_next_day && self.ask.span.trading_days.is_some_and(|(_, last)| day == last) {
+                // Another day's, and the calendar may not know of which.
+                continue;
+            }
             let trading_day = if rule.is_next_day { self.next_open(day)? } else { day };
             out.push((self.hours(rule, day, trading_day, is_last)?, trading_day));
         }
@@ -299,9 +303,8 @@ impl Finder<'_> {
         let mut sessions = close_up(&hours);
         let mut days_without_limits = BTreeSet::new();
         let mut lines = (0, 0);
-        for (session, (hours, day)) in sessions.iter_mut().zip(opened) {
-            let is_night =
-                day_number(local_date(&self.zone, hours.open_ns)?) != session.trading_day;
+        for (session, (_, day)) in sessions.iter_mut().zip(opened) {
+            let is_night = is_night(&self.zone, session)?;
             lines = self.set_types(session, &fixed.product, *day, is_night)?;
             if session.phase == Phase::Continuous {
                 session.band_ppm = self.band(*day)?;

@@ -8,7 +8,7 @@ use super::*;
 use crate::config::fault::{Faults, SourceText};
 use crate::config::reader::Collector;
 use crate::config::session::DayRule;
-use crate::config::span::{Part, Span};
+use crate::config::span::{DayPart, Span};
 use crate::config::toml_tree;
 use crate::config::tree::{Node, Place};
 use crate::config::{Config, LoadOptions, parse, scalar};
@@ -315,11 +315,17 @@ fn trading_days_have_the_night_before_them_over_holidays_too() {
     let days = of("2026-04-02", "2026-04-07, days: trading, session: day");
     assert_eq!(opens(&days), [&first[2..], &second[2..]].concat());
     let taken = &days.instruments[0].taken;
-    assert_eq!(taken.gaps_ns.len(), 4, "the nights, call and trading: {taken:?}");
+    let gaps: Vec<_> = taken.gaps_ns.iter().map(|gap| clock(gap.1)).collect();
+    assert_eq!(gaps, ["02 08:30:00", "07 08:30:00"], "up to each day, nights and pauses left out");
     let last = of("2026-04-15", "2026-04-15, days: trading");
     assert_eq!(span(&last), ("14 14:50:00".into(), "15 13:30:00".into()));
     let stock = config(STOCK, ("2026-04-02", "2026-04-07, days: trading"));
     assert_eq!(span(&stock), ("02 08:30:00".into(), "07 13:31:00".into()));
+    // What the calendar does not know is whose the last night would be.
+    let own = "{ symbol: A, tick: 1, multiplier: 1, sessions: { time_zone: Asia/Taipei, calendar: XTAI, list: [{ open: \
+               \"08:45\", close: \"13:45\" }, { open: \"15:00\", close: \"05:00+1\", trading_day: next }] } }";
+    let end = config(own, ("2026-12-31", "2026-12-31, days: trading"));
+    assert_eq!(opens(&end), ["30 15:00:00", "31 08:45:00"]);
     let none = refused(TXF, ("2026-04-03", "2026-04-06, days: trading"));
     assert!(
         none.contains("no session of `TAIFEX` lies between 2026-04-03 and 2026-04-06"),
@@ -583,7 +589,7 @@ fn outcome(book: &RuleBook, probe: usize) -> String {
             from_ns: ns(&format!("{from}T00:00:00+08:00")),
             to_ns: ns(&format!("{to}T23:59:59+08:00")),
             trading_days: None,
-            part: Part::All,
+            part: DayPart::All,
         },
         references: Some(&references),
         has_limits: false,

@@ -355,6 +355,7 @@ fn ask(
     let mut types = BTreeMap::new();
     if !shape.is_plain() {
         types = found.into_iter().zip(questions.columns(&talk, "type")?).collect();
+        shape::check_only_types(&shape, &types, &place)?;
     }
     let columns: Arc<str> = select(&shape, &needed).into();
     let words = Arc::new(Words::of(&shape, &types));

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// Prices this large, either way, are words and not prices.
 const SENTINEL: u64 = 999_999_999 * PRICE_SCALE as u64;
 /// Stamps this near to the grid went through a float; farther ones are their own.
-const SNAP_NS: i64 = 1_000;
+pub(super) const SNAP_NS: i64 = 1_000;
 
 /// A batch being decoded, from its first row to its last.
 pub struct Batch {

@@ -5,7 +5,7 @@
 //! symbol are not read. The end is proved: each part read holds as many rows as the file said when it was opened.
 
 use super::cache::{self, Cache, CachedSource, Origin, file::Key, identity};
-use super::decode::Batch;
+use super::decode::{Batch, SNAP_NS};
 use super::{Chunk, DecodeConfig, RowSource, SourceError, SourceStats, columns, shape, share};
 use arrow_schema::Schema;
 use std::collections::VecDeque;
@@ -115,6 +115,7 @@ pub(super) fn check(
     // Every recipe is of the same source.
     let Some(recipe) = recipes.first() else { return columns::check(schema, place) };
     shape::check(&recipe.shape, place, |name| schema.column_with_name(name).is_some())?;
+    shape::check_only(&recipe.shape, schema, place)?;
     columns::check(&shape::schema(&recipe.shape, schema, place)?, place)
 }
 
@@ -153,7 +154,10 @@ impl<F: Format> Origin for FileOrigin<F> {
         let mut recipe = self.recipe.clone();
         if self.part.is_whole {
             // Every span that holds the file whole gives the same rows, but for the gaps among them.
-            recipe = recipe.over(self.part.from_ns, self.part.to_ns);
+            // What is stamped within snapping of one may lie in it.
+            let (from_ns, to_ns) = (self.part.from_ns, self.part.to_ns);
+            recipe =
+                recipe.over(from_ns.saturating_sub(SNAP_NS), to_ns.saturating_add(1 + SNAP_NS));
             (recipe.from_ns, recipe.to_ns) = (i64::MIN, i64::MAX);
         }
         let mut hasher = cache::begin_key(&recipe);

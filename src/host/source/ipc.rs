@@ -24,8 +24,8 @@ pub const ROWS_KEY: &str = "btcore_rows";
 const TRAILER_BYTES: u64 = 10;
 /// What stands before a message: a mark and a length.
 const PREFIX_BYTES: usize = 8;
-/// No buffer of a batch is larger once it is decompressed: it would be larger than its offsets can tell.
-const BUFFER_BYTES_MAX: u64 = i32::MAX as u64;
+/// No batch is larger once it is decompressed: a buffer of it would be larger than offsets can tell.
+const BATCH_BYTES_MAX: u64 = i32::MAX as u64;
 
 /// A file that is open.
 pub struct IpcFile {
@@ -169,6 +169,7 @@ fn read_block(file: &mut File, block: &Block) -> Result<Buffer, ArrowError> {
     if batch.length() < 0 || batch.nodes().iter().flatten().any(|node| node.length() < 0) {
         return Err(parse("it has less than no rows"));
     }
+    let mut plain_bytes = 0_u64;
     for part in batch.buffers().iter().flatten() {
         let from = usize::try_from(part.offset()).ok();
         let to = from.and_then(|from| from.checked_add(usize::try_from(part.length()).ok()?));
@@ -177,8 +178,11 @@ fn read_block(file: &mut File, block: &Block) -> Result<Buffer, ArrowError> {
         if is_compressed && let Some(plain) = part.first_chunk::<8>() {
             // -1 says that it is not compressed.
             let plain = i64::from_le_bytes(*plain);
-            if plain != -1 && plain.unsigned_abs() > BUFFER_BYTES_MAX {
-                return Err(parse("a buffer of it is too large"));
+            if plain != -1 {
+                plain_bytes = plain_bytes.saturating_add(plain.unsigned_abs());
+            }
+            if plain_bytes > BATCH_BYTES_MAX {
+                return Err(parse("it is too large when it is decompressed"));
             }
         }
     }

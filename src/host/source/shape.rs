@@ -15,6 +15,7 @@ use arrow_array::types::{Decimal128Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Units of the core in one unit of price.
@@ -39,6 +40,60 @@ pub fn check(shape: &Shape, place: &str, has: impl Fn(&str) -> bool) -> Result<(
         Some(theirs) => {
             Err(fail("where", format!("names `{theirs}`, and there is no such column")))
         }
+    }
+}
+
+/// Says whether the columns that `where` names are of types that are one text everywhere: texts, whole numbers, yes and no.
+///
+/// # Errors
+/// One is not, or is not there.
+pub fn check_only(shape: &Shape, theirs: &Schema, place: &str) -> Result<(), SourceError> {
+    for name in shape.only.keys() {
+        let kind = theirs.column_with_name(name).map(|(_, field)| field.data_type());
+        let kind = match kind {
+            Some(DataType::Dictionary(_, values)) => Some(values.as_ref()),
+            kind => kind,
+        };
+        let is_text = kind.is_some_and(|kind| {
+            use DataType::{Boolean, LargeUtf8, Utf8, Utf8View};
+            kind.is_integer() || matches!(kind, Utf8 | LargeUtf8 | Utf8View | Boolean)
+        });
+        if !is_text {
+            let kind = kind.map_or("missing".into(), ToString::to_string);
+            return Err(not_a_text(name, &kind, place));
+        }
+    }
+    Ok(())
+}
+
+/// The same of a server's types.
+///
+/// # Errors
+/// As [`check_only`].
+pub fn check_only_types(
+    shape: &Shape,
+    types: &BTreeMap<String, String>,
+    place: &str,
+) -> Result<(), SourceError> {
+    for name in shape.only.keys() {
+        let told = types.get(name).map_or("missing", String::as_str);
+        let bare = told.trim_start_matches("LowCardinality(").trim_start_matches("Nullable(");
+        let is_text =
+            ["String", "Enum", "Int", "UInt", "Bool"].iter().any(|kind| bare.starts_with(kind));
+        if !is_text {
+            return Err(not_a_text(name, told, place));
+        }
+    }
+    Ok(())
+}
+
+fn not_a_text(name: &str, kind: &str, place: &str) -> SourceError {
+    SourceError::Column {
+        place: place.into(),
+        column: "where",
+        message: format!(
+            "`{name}` is {kind}, and texts, enums, whole numbers and booleans can be named"
+        ),
     }
 }
 
@@ -88,7 +143,7 @@ pub fn standard(
     batch: &RecordBatch,
     place: &str,
 ) -> Result<RecordBatch, SourceError> {
-    if shape.is_plain() && !has_fractions(&batch.schema()) {
+    if shape.is_plain() && !has_other_types(&batch.schema()) {
         return Ok(batch.clone());
     }
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
@@ -105,18 +160,21 @@ pub fn standard(
     })
 }
 
-/// Whether a source has prices that are no counts, under our names.
-fn has_fractions(theirs: &Schema) -> bool {
-    ["price_scaled", "bids_price", "asks_price"].iter().any(|name| {
+/// Whether a source has prices or stamps that are no counts, under our names. Of each column by itself: of some batches only the
+/// stamps are read.
+fn has_other_types(theirs: &Schema) -> bool {
+    let is_other = |name: &str, is: fn(&DataType) -> bool| {
         theirs.column_with_name(name).is_some_and(|(_, field)| match field.data_type() {
-            DataType::List(item) | DataType::LargeList(item) => is_fraction(item.data_type()),
-            kind => is_fraction(kind),
+            DataType::List(item) | DataType::LargeList(item) => is(item.data_type()),
+            kind => is(kind),
         })
-    })
-}
-
-fn is_fraction(kind: &DataType) -> bool {
-    kind.is_floating() || kind.is_decimal()
+    };
+    ["price_scaled", "bids_price", "asks_price"]
+        .iter()
+        .any(|name| is_other(name, |kind| kind.is_floating() || kind.is_decimal()))
+        || ["exch_ts", "ingest_ts"]
+            .iter()
+            .any(|name| is_other(name, |kind| matches!(kind, DataType::Timestamp(..))))
 }
 
 /// The columns that [`standard`] makes of a source's.

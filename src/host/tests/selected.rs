@@ -138,8 +138,10 @@ fn naive(rows: &[Raw], asked: &Asked) -> BTreeMap<String, Vec<i64>> {
             (Some(first), Some(last)) => &stamps[first..=last],
             _ => &[],
         };
-        let is_left = |ts_ns: &&i64| {
-            session(symbol, **ts_ns).is_none_or(|(_, is_night)| is_of_part(is_night))
+        // A stock has no night, so nothing is left out of it; of the future all that is not of the sessions that are asked for.
+        let is_left = |ts_ns: &&i64| match session(symbol, **ts_ns) {
+            Some((_, is_night)) => is_of_part(is_night),
+            None => asked.part.is_none() || symbol == "STK",
         };
         all.insert(symbol.to_owned(), own.iter().filter(is_left).copied().collect());
     }
@@ -343,11 +345,45 @@ fn only_rows_that_where_lets_pass_are_there() {
             error.contains("column `where`: names `recorder`, and there is no such column"),
             "{error}"
         );
+        let odd = config_of(&source.replace("WHERE", ", where: { bids_vol: 1 }"), asked, TXF, &out);
+        let error = source::open(&odd).err().expect("no text").to_string();
+        assert!(error.contains("column `where`: `bids_vol` is "), "{error}");
     }
     if let [_, _, table] = sources.as_slice() {
         // A number is a text, too.
         let source = table.replace("WHERE", ", where: { gateway: 7, source: a }");
         assert_eq!(run_of(&config_of(&source, asked, TXF, &out)).data_hash, expected.data_hash);
+    }
+}
+
+#[test]
+fn a_segment_of_the_cache_knows_a_gap_that_begins_with_its_last_row() {
+    let scratch = Scratch::new("edge");
+    // Of Friday's session alone, so that no other gap touches the file; its close, recorded a little before.
+    let close_ns = THURSDAY + (1_440 + 825) * MINUTE;
+    let mut rows: Vec<Raw> = rows()
+        .into_iter()
+        .filter(|row| {
+            row.exch_ts
+                .is_some_and(|ts_ns| (close_ns - 290 * MINUTE..close_ns - MINUTE).contains(&ts_ns))
+        })
+        .collect();
+    let (ts_ns, seq) = (Some(close_ns - 64), Some(rows.len() as u64));
+    rows.push(Raw { exch_ts: ts_ns, ingest_ts: ts_ns, seq, ..plain(1) });
+    let file = scratch.write("rows.parquet", &batch(columns(&rows)), 500);
+    let arrow = scratch.write_arrow("rows.arrow", &batch(columns(&rows)), 500, None);
+    for files in [
+        format!("parquet: {{ files: [{}] }}", file.display()),
+        format!("arrow: {{ files: [{}] }}", arrow.display()),
+    ] {
+        let cache = format!("{files}, cache: {{ dir: {} }}", scratch.0.join("cache").display());
+        for more in ["", ", session: day", "", ", session: day"] {
+            let asked = format!("from: 2026-04-08, to: 2026-04-12, time_zone: Asia/Taipei{more}");
+            let of = |source: &str| {
+                given(&config_of(source, &asked, &format!("{TXF}, {STK}"), &scratch.0))
+            };
+            assert!(of(&cache) == of(&files), "{asked}: {files}");
+        }
     }
 }
 
@@ -365,6 +401,11 @@ fn what_cannot_be_asked_for_is_told() {
             "no night session lies in the span",
         ),
         ("from: 2026-04-11, to: 2026-04-12, days: trading", TXF, "no session"),
+        (
+            "from: \"2026-04-09T09:00:00+08:00\", to: \"2026-04-09T12:00:00+08:00\", session: night",
+            TXF,
+            "no night session lies in the span",
+        ),
         (
             "from: 2026-04-10, to: 2026-04-13, days: trading",
             always,

@@ -225,7 +225,7 @@ fn a_run_over_a_table_of_another_shape_is_the_run_over_the_platform_s() {
 }
 
 /// The rows as a file of other names, float prices, and stamps in us.
-fn other_file(scratch: &Scratch, rows: &[Raw]) -> PathBuf {
+fn other_file(scratch: &Scratch, rows: &[Raw], is_by_our_names: bool) -> PathBuf {
     let float = |price: i64| price as f64 / 1e6;
     let others = columns(rows).into_iter().filter_map(|(name, array)| {
         let stamps = || {
@@ -253,6 +253,17 @@ fn other_file(scratch: &Scratch, rows: &[Raw]) -> PathBuf {
             });
             Arc::new(words.collect::<StringArray>())
         };
+        if is_by_our_names {
+            return Some(match name {
+                "exch_ts" | "ingest_ts" => (name, stamps()),
+                "price_scaled" => {
+                    let prices = array.as_primitive::<Int64Type>().iter().map(|p| p.map(float));
+                    (name, Arc::new(prices.collect::<Float64Array>()) as ArrayRef)
+                }
+                "bids_price" | "asks_price" => (name, prices()),
+                _ => (name, array),
+            });
+        }
         Some(match name {
             "symbol" => ("code", array),
             "type" => ("what", words()),
@@ -268,7 +279,11 @@ fn other_file(scratch: &Scratch, rows: &[Raw]) -> PathBuf {
             other => (other, array),
         })
     });
-    scratch.write("other.parquet", &batch(others.collect()), 3_000)
+    scratch.write(
+        if is_by_our_names { "ours.parquet" } else { "other.parquet" },
+        &batch(others.collect()),
+        3_000,
+    )
 }
 
 const OTHER: &str = "columns: { symbol: code, type: what, exch_ts: at, ingest_ts: got, price_scaled: price, bids_price: bp, \
@@ -281,8 +296,10 @@ fn a_file_of_another_shape_holds_the_same_rows() {
     for raw in all.iter_mut().skip(5).step_by(11) {
         raw.symbol = Some("MXF".into());
     }
-    let (plain, other) =
-        (scratch.write("rows.parquet", &batch(columns(&all)), 3_000), other_file(&scratch, &all));
+    let (plain, other) = (
+        scratch.write("rows.parquet", &batch(columns(&all)), 3_000),
+        other_file(&scratch, &all, false),
+    );
     let out = scratch.0.join("out");
     let shaped = config_of(&format!("parquet: {{ files: [{}], {OTHER} }}", other.display()), &out);
     let shape = Arc::new(shaped.data.shape.clone());
@@ -303,6 +320,10 @@ fn a_file_of_another_shape_holds_the_same_rows() {
     let data = format!("parquet: {{ files: [{}] }}", plain.display());
     let expected = run_of(&config_of(&data, &out)).expect("a run");
     assert_same_run(&run_of(&shaped).expect("a run"), &expected, "the file");
+    // Under our own names nothing has to be said.
+    let ours = other_file(&scratch, &all, true);
+    let data = format!("parquet: {{ files: [{}] }}", ours.display());
+    assert_same_run(&run_of(&config_of(&data, &out)).expect("a run"), &expected, "our names");
     // And so does the table that it is imported into.
     let Some(url) = front() else { return };
     let server = config::server([("url", url), ("database", "bt_test_shaped")].into_iter());
@@ -316,7 +337,7 @@ fn a_file_of_another_shape_holds_the_same_rows() {
 #[test]
 fn a_shape_that_does_not_fit_is_told() {
     let scratch = Scratch::new("shapes-faults");
-    let file = other_file(&scratch, &rows(100));
+    let file = other_file(&scratch, &rows(100), false);
     let out = scratch.0.join("out");
     let data = |shape: &str| format!("parquet: {{ files: [{}], {shape} }}", file.display());
     let error =

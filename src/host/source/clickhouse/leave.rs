@@ -37,9 +37,8 @@ impl Leave {
             done => return done,
         };
         let done = attempt(&[]);
-        // Where that is refused as well, it is a setting that is not ours, or no setting at all.
-        let is_other = matches!(&done, Err(failure) if failure.is_of_a_setting());
-        if !is_other && !self.is_refused.swap(true, Ordering::Relaxed) {
+        // Where that fails as well, it may be a setting that is not ours, or no setting at all.
+        if done.is_ok() && !self.is_refused.swap(true, Ordering::Relaxed) {
             talk.note(&format!(
                 "this user may not give settings, so it is asked without: the server's own hold for the size of blocks, for the time a \
                  query may take and for the time an answer may wait to be read ({})",
