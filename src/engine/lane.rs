@@ -424,17 +424,23 @@ impl LaneState {
         self.recorder.wants_drain() || self.out.trace.wants_drain()
     }
 
-    /// Lets the exchange pass the rows before number `passed` and apply `event`, the last of them. What it answers is due some
-    /// time, and is to be taken down.
+    /// Lets the exchange apply the row that it found ahead. What it answers is due some time, and is to be taken down.
     #[inline]
-    pub fn apply(&mut self, market: &Market<'_>, passed: u64, event: &Event) -> Result<(), Fault> {
-        self.exchange.pass_to(passed);
-        self.exchange.apply(market, event, &mut self.out)?;
+    pub fn apply_found(&mut self, market: &Market<'_>, event: &Event) -> Result<(), Fault> {
+        self.exchange.apply_found(market, event, &mut self.out)?;
         self.quiet_ns = self.quiet_ns.min(self.out.line.due_ns());
         if !self.out.queues.is_empty() {
             self.quiet_ns = i64::MIN;
         }
         Ok(())
+    }
+
+    /// Lets the exchange take in the rows before `limit_ns`, before which nothing is due any more: they may be dropped. It may
+    /// have looked beyond, when the limit was another one.
+    pub fn catch_up(&mut self, market: &Market<'_>, limit_ns: i64) {
+        if !self.exchange.is_idle() {
+            self.exchange.catch_up_to(market, limit_ns, &mut self.out.trace);
+        }
     }
 
     /// Takes down the orders that left the exchange.

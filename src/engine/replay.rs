@@ -282,6 +282,7 @@ impl<S: Strategy> Replay<S> {
             return Err(Fault::new(Status::InvalidState, message));
         }
         state.out.trace = Trace::of(order_id);
+        state.exchange.watch_closely();
         Ok(())
     }
 

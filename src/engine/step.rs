@@ -52,6 +52,7 @@ pub fn run<S: Strategy>(
             state.sample_until(market, sample_ns)?;
         }
         if t_ns >= limit_ns {
+            state.catch_up(market, limit_ns);
             return Ok(Pause::Limit);
         }
         if sample_ns >= t_ns {
@@ -77,7 +78,7 @@ fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Faul
 }
 
 /// [`rows`] of one strategy on a constant feed leg: the loop that most of a run's time is spent in. Where the lane has
-/// something at the exchange, it first looks for the next row that means something there, and delivers what is due before.
+/// something at the exchange, it first looks for the next row that may fill, and delivers what is due before.
 fn rows_of_one<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
@@ -89,18 +90,14 @@ fn rows_of_one<S: Strategy>(
     let window = market.window;
     // Counted here, since a count in memory would have to be read back at every row.
     let mut row = context.state.seen.row;
-    let mut rows = window.events_from(row).iter();
-    let mut ahead = window.ahead_from(context.state.exchange.row_next());
     loop {
-        // While the exchange is idle its rows are behind.
+        // What is due before the exchange's next step comes first. While the exchange is idle its rows are behind.
+        let quiet_ns = context.state.quiet_ns;
         let is_live = !context.state.exchange.is_idle();
-        let (passed, quiet_ns) = (ahead.row(), context.state.quiet_ns);
-        let is_felt = is_live && context.state.exchange.pass_still(&mut ahead, quiet_ns);
-        // What is due before the exchange's next row comes first.
-        let next = if is_live { ahead.first() } else { None };
+        let next = if is_live { context.state.exchange.look_ahead(window, quiet_ns) } else { None };
         let next_ns = next.map_or(i64::MAX, |event| event.ts_exch_ns);
         context.state.quiet_ns = quiet_ns.min(next_ns);
-        for event in rows.by_ref() {
+        for event in window.events_from(row) {
             let due_ns = event.ts_exch_ns + feed_ns;
             if due_ns >= context.state.quiet_ns {
                 break;
@@ -113,26 +110,15 @@ fn rows_of_one<S: Strategy>(
                 return Err(stopped(name, &label.name, "on_event", status, due_ns));
             }
         }
-        rows = window.events_from(row).iter();
         let state = &mut *context.state;
         if state.quiet_ns == next_ns {
             state.quiet_ns = quiet_ns.min(state.message_due_ns());
         }
-        match next {
-            Some(event) if event.ts_exch_ns < state.quiet_ns => {
-                if is_felt {
-                    ahead.pass(1);
-                    state.apply(market, ahead.row(), event)?;
-                }
-            }
-            _ => {
-                if is_live {
-                    // What lies before whatever is due now, which may be nearer than what was looked at.
-                    let until_ns = state.quiet_ns.max(state.now_ns.saturating_add(1));
-                    state.exchange.pass_to(window.first_at(passed, until_ns).min(ahead.row()));
-                }
-                return Ok(());
-            }
+        let Some(event) = next.filter(|event| event.ts_exch_ns < state.quiet_ns) else {
+            return Ok(());
+        };
+        if state.exchange.is_felt() {
+            state.apply_found(market, event)?;
         }
     }
 }
@@ -243,30 +229,27 @@ fn exchange_applies_rows(
     t_ns: i64,
 ) -> Result<(), Fault> {
     let until_ns = t_ns.saturating_add(1);
-    loop {
-        if state.exchange.is_idle() {
-            let row = state.exchange.row_next().max(state.seen.row);
-            state.exchange.pass_to(market.window.first_at(row, until_ns));
-            return Ok(());
-        }
+    while !state.exchange.is_idle() {
         if !apply_next(state, market, until_ns)? {
+            if state.gateway.due_ns() <= t_ns {
+                state.catch_up(market, until_ns);
+            }
             return Ok(());
         }
     }
+    state.exchange.pass_idle(market.window, state.seen.row, until_ns);
+    Ok(())
 }
 
-/// Lets the exchange pass some rows before `until_ns`, up to one that means something there, and apply that one; says whether
-/// there may be more.
+/// Lets the exchange look at some rows before `until_ns`, and apply the one that may fill, if it finds one; says whether there
+/// may be more.
 fn apply_next(state: &mut LaneState, market: &Market<'_>, until_ns: i64) -> Result<bool, Fault> {
-    let mut ahead = market.window.ahead_from(state.exchange.row_next());
-    let is_felt = state.exchange.pass_still(&mut ahead, until_ns);
-    let next = ahead.first().filter(|event| event.ts_exch_ns < until_ns);
-    match next {
-        Some(event) if is_felt => {
-            ahead.pass(1);
-            state.apply(market, ahead.row(), event)?;
-        }
-        _ => state.exchange.pass_to(ahead.row()),
+    let next = state.exchange.look_ahead(market.window, until_ns);
+    let next = next.filter(|event| event.ts_exch_ns < until_ns);
+    if let Some(event) = next
+        && state.exchange.is_felt()
+    {
+        state.apply_found(market, event)?;
     }
     Ok(next.is_some())
 }

@@ -200,6 +200,7 @@ impl Exchange {
             out.trace.joined(order);
         }
         self.orders.insert(slot, order);
+        self.look_again();
         self.note_live(order.instrument);
         Ok(())
     }

@@ -45,6 +45,7 @@ use alloc::vec::Vec;
 use auction::NO_MATCH;
 use queue::QueueRules;
 use resting::{NO_SLOT, Resting, RestingOrders};
+use still::Looked;
 use taken::Taken;
 
 /// What a strategy asked for, on its way to the exchange.
@@ -185,6 +186,10 @@ pub struct Exchange {
     orders: RestingOrders,
     /// Rows that were applied, or passed by.
     rows: Cursor,
+    /// Rows that were looked at.
+    looked: Looked,
+    /// Whether every row that changes a queue is applied at once.
+    is_close: bool,
     /// Instruments that are live.
     live: u32,
     ghosts_cut: u64,
@@ -209,6 +214,8 @@ impl Exchange {
             venues: (0..instruments).map(|_| venue()).collect(),
             orders: RestingOrders::new(orders_max, config.ghosts_max, instruments),
             rows: Cursor::new(instruments),
+            looked: Looked::default(),
+            is_close: false,
             live: 0,
             ghosts_cut: 0,
             limits_unknown: 0,
@@ -259,16 +266,23 @@ impl Exchange {
         self.live == 0
     }
 
-    /// The next row to be applied.
+    /// The next row to be looked at.
     #[inline]
     pub fn row_next(&self) -> u64 {
-        self.rows.row
+        self.looked.row
     }
 
-    /// Passes the rows before number `row`: they mean nothing here, or the last of them is applied next.
+    /// Passes the rows before number `row`: they mean nothing here.
     #[inline]
     pub fn pass_to(&mut self, row: u64) {
         self.rows.row = self.rows.row.max(row);
+        self.looked = Looked { row: self.looked.row.max(row), is_felt: false };
+    }
+
+    /// Lets every row that changes a queue be applied at once, from now on: for the tracer, so that what it writes down is in
+    /// the order of time.
+    pub fn watch_closely(&mut self) {
+        self.is_close = true;
     }
 
     /// Entries of used-up liquidity lost to full tables.
@@ -296,8 +310,7 @@ impl Exchange {
     }
 
     /// Applies the row that was passed last.
-    #[inline(never)]
-    pub fn apply(
+    fn apply(
         &mut self,
         market: &Market<'_>,
         event: &Event,

@@ -54,10 +54,11 @@ impl Exchange {
         let mut slot = self.orders.first(event.instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
-            let order = self.orders.at_book_mut(slot);
+            let (order, calm) = self.orders.at_book_mut(slot);
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
+            *calm = Calm::NEVER;
             let order_id = order.order_id;
             let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let mut lots: Lots = [0; WORLDS];
@@ -72,8 +73,7 @@ impl Exchange {
                 if is_traced {
                     out.trace.saw(order, TraceWhat::PrintAt, event, lots);
                 } else if order.own_shown == 0 {
-                    let calm = order.queue.calm();
-                    self.orders.set_calm(slot, calm);
+                    *calm = order.queue.calm();
                 }
                 let price = event.trade_price;
                 self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
@@ -97,64 +97,85 @@ impl Exchange {
         Ok(())
     }
 
-    /// A valid book: used-up lots may come back, queues shorten, and orders that it crosses trade.
+    /// A valid book: queues take it in, and orders that it crosses trade.
     pub(super) fn on_book(
         &mut self,
         market: &Market<'_>,
         event: &Event,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        let book = Book { event, depth: market.window.depth(event.depth_ix) };
-        let venue = &mut self.venues[event.instrument as usize];
-        venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
-        let has_taken = venue.has_taken;
-        // What is to be watched from here on comes from what is there now; what is gone is forgotten.
-        self.orders.watch_only(event.instrument, Places::NONE);
-        if has_taken {
-            self.give_back(market, &book);
-        }
-        let now = self.now(market, event);
         let change = market.window.change(self.row_applied());
-        for side in [Side::Buy, Side::Sell] {
-            let first = self.orders.first(event.instrument, side);
-            if first != NO_SLOT {
-                self.look_at(first, &book, change, now, side, out)?;
-            }
+        self.take_in(market, event, change, &mut out.trace);
+        let [buys, sells] = change.reaches(self.orders.sides(event.instrument).best);
+        let book = Book { event, depth: market.window.depth(event.depth_ix) };
+        if buys {
+            self.fill_crossed(&book, Side::Buy, out)?;
+        }
+        if sells {
+            self.fill_crossed(&book, Side::Sell, out)?;
         }
         Ok(())
     }
 
-    /// Shows a book to the orders of one side, from the best one, `first`, on. Most books change nothing for most orders.
+    /// What a valid book, `event`, does besides: used-up lots may come back, and queues shorten.
+    pub(super) fn take_in(
+        &mut self,
+        market: &Market<'_>,
+        event: &Event,
+        change: &Change,
+        trace: &mut Trace,
+    ) {
+        let instrument = event.instrument;
+        let book = Book { event, depth: market.window.depth(event.depth_ix) };
+        let venue = &mut self.venues[instrument as usize];
+        venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
+        let (depth_max, has_taken) = (venue.depth_max, venue.has_taken);
+        let watched = self.orders.sides(instrument).watched;
+        // What is to be watched from here on comes from what is there now; what is gone is forgotten.
+        self.orders.watch_only(instrument, Places::NONE);
+        if has_taken {
+            self.give_back(market, &book);
+        }
+        let now = self.now(market, event);
+        let watched = if has_taken { watched.and(Places::NEXT_BOOK) } else { watched };
+        let buys = self.look_at(&book, change, now, Side::Buy, watched, depth_max, trace);
+        let sells = self.look_at(&book, change, now, Side::Sell, watched, depth_max, trace);
+        self.orders.watch_for(instrument, buys.and(sells));
+    }
+
+    /// Shows a book to the orders of one side, which `watched` so far; says what they watch from here on. Most books change
+    /// nothing for most orders.
+    #[expect(clippy::too_many_arguments)]
     #[inline(always)] // so that it is compiled for each side
     fn look_at(
         &mut self,
-        first: u32,
         book: &Book<'_>,
         change: &Change,
         now: Now,
         side: Side,
-        out: &mut Outbox,
-    ) -> Result<(), Fault> {
-        let instrument = book.event.instrument;
-        let (mut slot, mut watched) = (first, Places::NONE);
+        watched: Places,
+        depth_max: u8,
+        trace: &mut Trace,
+    ) -> Places {
+        let on_side = watched.on(side);
+        if !watched.meets(Places::NEXT_BOOK) && !change.places.meets(on_side) {
+            return on_side;
+        }
+        let mut slot = self.orders.first(book.event.instrument, side);
+        let mut watched = Places::NONE;
         while let Some(watch) = self.orders.watch(slot) {
             let Watch { price, calm, place, next } = *watch;
             watched = watched.and(place);
             if calm == Calm::NEVER || change.places.meets(place) {
-                let depth_max = self.venues[instrument as usize].depth_max;
                 let state = book.state(side, price, depth_max);
                 let is_calm = calm.is_for(state);
-                if !is_calm && !self.move_queue(slot, book.event, now, state, &mut out.trace) {
+                if !is_calm && !self.move_queue(slot, book.event, now, state, trace) {
                     watched = watched.and(Places::NEXT_BOOK);
                 }
             }
             slot = next;
         }
-        self.orders.watch_for(instrument, watched);
-        if change.reaches(self.orders.sides(instrument).best)[side.index()] {
-            return self.fill_crossed(book, side, out);
-        }
-        Ok(())
+        watched
     }
 
     /// Number of the row that is applied.
@@ -191,17 +212,16 @@ impl Exchange {
         state: LevelState,
         trace: &mut Trace,
     ) -> bool {
-        let order = self.orders.at_book_mut(slot);
+        let (order, calm) = self.orders.at_book_mut(slot);
+        *calm = Calm::NEVER;
         let is_traced = trace.look(order, &self.rules, now.ts_ns);
         order.queue.on_book(&self.rules, now, state.without(order.own_shown));
         if is_traced {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
         } else if order.own_shown == 0 {
-            let calm = order.queue.calm();
-            self.orders.set_calm(slot, calm);
-            return calm.is_for(state);
+            *calm = order.queue.calm();
         }
-        false
+        calm.is_for(state)
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.

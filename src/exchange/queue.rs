@@ -251,7 +251,8 @@ impl Queue {
                 return;
             }
         };
-        if core::mem::take(&mut self.is_new) {
+        let is_first = core::mem::take(&mut self.is_new);
+        if is_first {
             self.foreseen = 0;
             for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
                 if *ahead != AHEAD_UNKNOWN {
@@ -272,6 +273,13 @@ impl Queue {
         }
         let (before, ahead_before) = (self.shown, self.ahead);
         self.shown = shown;
+        if shown >= before && !is_first && !self.is_joining {
+            // Nobody left.
+            if !matches!(rules.netting, Netting::Window(_)) {
+                self.empty();
+            }
+            return;
+        }
         let drop = before.saturating_sub(shown);
         let left = drop - self.traded.take(drop);
         self.cancel(rules, left, before);
@@ -474,7 +482,12 @@ fn lots(qty: u32) -> i64 {
 
 /// `x * qty / all`.
 fn part_of(x: i64, qty: u32, all: u32) -> i64 {
-    (i128::from(x) * i128::from(qty) / i128::from(all.max(1))) as i64
+    let all = i64::from(all.max(1));
+    match x.checked_mul(i64::from(qty)) {
+        // A division of 64 bits is an instruction, one of 128 a function.
+        Some(product) => product / all,
+        None => (i128::from(x) * i128::from(qty) / i128::from(all)) as i64,
+    }
 }
 
 fn part(x: i64, share: i64) -> i64 {

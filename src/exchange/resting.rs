@@ -8,8 +8,8 @@
 
 use super::Request;
 use super::queue::{Calm, Queue, WORLDS};
-use crate::feed::Places;
-use crate::wire::{OrderType, Side, Tif, UNDEF_TIME};
+use crate::feed::{Change, Places};
+use crate::wire::{Event, OrderType, Side, Tif, UNDEF_TIME};
 use alloc::boxed::Box;
 
 /// No slot.
@@ -178,16 +178,16 @@ impl RestingOrders {
 
     /// The order of a slot, to be changed in anything but its place. The next book counts for it.
     pub fn get_mut(&mut self, slot: u32) -> &mut Resting {
-        let order = self.at_book_mut(slot);
+        let (order, calm) = self.at_book_mut(slot);
+        *calm = Calm::NEVER;
         let instrument = order.instrument;
         self.watch_for(instrument, Places::NEXT_BOOK);
         &mut self.slots[slot as usize]
     }
 
-    /// The same, for whoever sees to it himself that the next book counts if it must.
-    pub fn at_book_mut(&mut self, slot: u32) -> &mut Resting {
-        self.watches[slot as usize].calm = Calm::NEVER;
-        &mut self.slots[slot as usize]
+    /// The same with the books that change nothing for it, for whoever sees to it himself that the next one counts if it must.
+    pub fn at_book_mut(&mut self, slot: u32) -> (&mut Resting, &mut Calm) {
+        (&mut self.slots[slot as usize], &mut self.watches[slot as usize].calm)
     }
 
     /// Looks at rows that change these places, too.
@@ -205,11 +205,6 @@ impl RestingOrders {
     #[inline]
     pub fn watch(&self, slot: u32) -> Option<&Watch> {
         self.watches.get(slot as usize)
-    }
-
-    /// Says which books change nothing for the order of a slot, until somebody changes it.
-    pub fn set_calm(&mut self, slot: u32, calm: Calm) {
-        self.watches[slot as usize].calm = calm;
     }
 
     /// Whether the slot holds this very order.
@@ -243,6 +238,17 @@ impl RestingOrders {
     #[inline]
     pub fn only_sides(&self) -> Option<&Sides> {
         if let [sides] = &*self.sides { Some(sides) } else { None }
+    }
+
+    /// The first of some rows that changes a place that is watched.
+    #[inline]
+    pub fn first_met(&self, events: &[Event], changes: &[Change]) -> Option<usize> {
+        if let Some(sides) = self.only_sides() {
+            let watched = sides.watched;
+            return changes.iter().position(|change| change.places.meets(watched));
+        }
+        let mut rows = events.iter().zip(changes);
+        rows.position(|(event, change)| change.places.meets(self.sides(event.instrument).watched))
     }
 
     /// Makes a slot, or none, the first of a side.

@@ -39,6 +39,14 @@ impl Places {
         Places([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
 
+    /// Those of one side.
+    #[inline]
+    pub fn on(self, side: Side) -> Places {
+        let mut sides = [0; 2];
+        sides[side.index()] = self.0[side.index()];
+        Places(sides)
+    }
+
     /// Whether the sets share a place.
     #[inline]
     pub fn meets(self, other: Places) -> bool {
@@ -69,13 +77,13 @@ impl Change {
     pub const NONE: Change =
         Change { places: Places::NONE, buys_from: i64::MAX, sells_to: i64::MIN };
     /// Whatever it is, everybody has to look.
-    const ANY: Change = Change { places: Places::ALL, ..Change::NONE };
+    const ANY: Change = Change { places: Places::ALL, buys_from: i64::MIN, sells_to: i64::MAX };
 
-    /// Whether it may mean something for whoever watches these places and has these best prices, buys and sells.
+    /// Whether it reaches the best buy or the best sell of these prices.
     #[inline]
-    pub fn is_felt(&self, watched: Places, best: [i64; 2]) -> bool {
+    pub fn reaches_any(&self, best: [i64; 2]) -> bool {
         let [buys, sells] = self.reaches(best);
-        self.places.meets(watched) || buys || sells
+        buys || sells
     }
 
     /// Whether it reaches the best buy, and the best sell, of these prices.

@@ -22,7 +22,7 @@ pub use change::{Change, Places};
 pub use cursor::Cursor;
 pub use lists::class;
 pub use session::{order_session, session_at};
-pub use window::{Ahead, Window};
+pub use window::Window;
 
 use crate::wire::limits::TS_NS_MAX;
 use crate::wire::{

@@ -38,42 +38,6 @@ pub struct Window {
     dropped: Box<[u64]>,
 }
 
-/// Rows that were not yet looked at, with what each one changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Ahead<'a> {
-    events: &'a [Event],
-    changes: &'a [Change],
-    end: u64,
-}
-
-impl<'a> Ahead<'a> {
-    /// Number of the next row.
-    #[inline]
-    pub fn row(&self) -> u64 {
-        self.end - self.events.len() as u64
-    }
-
-    /// The next row.
-    #[inline]
-    pub fn first(&self) -> Option<&'a Event> {
-        self.events.first()
-    }
-
-    /// The next rows, at most `count`.
-    #[inline]
-    pub fn next(&self, count: usize) -> impl Iterator<Item = (&'a Event, &'a Change)> {
-        let count = count.min(self.events.len());
-        self.events[..count].iter().zip(&self.changes[..count])
-    }
-
-    /// Passes `count` of them.
-    #[inline]
-    pub fn pass(&mut self, count: usize) {
-        self.events = &self.events[count..];
-        self.changes = &self.changes[count..];
-    }
-}
-
 impl Window {
     /// An empty window of `rows_max` rows of `instruments`. Allocates `rows_max` x 372 bytes, once.
     pub fn new(rows_max: usize, instruments: &[Instrument]) -> Self {
@@ -143,15 +107,13 @@ impl Window {
         self.events.get(row.wrapping_sub(self.row_first) as usize..).unwrap_or_default()
     }
 
-    /// The rows from this number on, to look for one that matters; it must be held or be the next.
+    /// The rows from this number on, which must be held or be the next, with what each one changes.
     #[inline]
-    pub fn ahead_from(&self, row: u64) -> Ahead<'_> {
+    pub fn rows_from(&self, row: u64) -> (&[Event], &[Change]) {
         let from = row.wrapping_sub(self.row_first) as usize;
-        let (events, changes) = (self.events.get(from..), self.changes.get(from..));
-        Ahead {
-            events: events.unwrap_or_default(),
-            changes: changes.unwrap_or_default(),
-            end: self.row_end(),
+        match (self.events.get(from..), self.changes.get(from..)) {
+            (Some(events), Some(changes)) => (events, changes),
+            _ => (&[], &[]),
         }
     }
 
