@@ -14,11 +14,11 @@ use alloc::format;
 pub fn deliver<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
-    response: Response,
+    response: &mut Response,
 ) -> Result<(), Fault> {
-    match response.message {
+    match &mut response.message {
         Message::Report(report) => deliver_report(lane, market, response.slot, report),
-        Message::Fill(fill) => deliver_fill(lane, market, response, fill),
+        Message::Fill(fill) => deliver_fill(lane, market, response.slot, response.ahead, fill),
     }
 }
 
@@ -26,13 +26,13 @@ fn deliver_report<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
     slot: u32,
-    mut report: Report,
+    report: &mut Report,
 ) -> Result<(), Fault> {
     let state = &mut lane.state;
     report.ts_local_ns = state.now_ns;
-    state.digest.update(&DigestRecord::report(&report));
+    state.digest.update(&DigestRecord::report(report));
     if state.out.trace.is_of(report.order_id) {
-        let what = TraceWhat::ToldReport(report);
+        let what = TraceWhat::ToldReport(*report);
         state.out.trace.note_message(state.now_ns, what, report.price, report.qty);
     }
     if report.kind == ReportKind::Accepted as u8 {
@@ -40,39 +40,40 @@ fn deliver_report<S: Strategy>(
         state.counts.qty_accepted += u64::from(report.qty);
     }
     state.counts.orders_rejected += u64::from(report.kind == ReportKind::Rejected as u8);
-    if state.gateway.on_report(slot, &report) {
-        state.recorder.order(*state.gateway.row(slot))?;
+    if state.gateway.on_report(slot, report) {
+        state.recorder.order(state.gateway.row(slot))?;
         state.gateway.release(slot);
     }
     lane.call(market, report.strategy as usize, "on_report", |code, context| {
-        code.on_report(context, &report)
+        code.on_report(context, report)
     })
 }
 
 fn deliver_fill<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
-    response: Response,
-    mut fill: Fill,
+    slot: u32,
+    ahead_qty: [u32; 3],
+    fill: &mut Fill,
 ) -> Result<(), Fault> {
     let state = &mut lane.state;
     fill.ts_local_ns = state.now_ns;
     let instrument = &market.instruments[fill.instrument as usize];
-    let booked = state.account.book(instrument, &fill).map_err(|status| {
+    let booked = state.account.book(instrument, fill).map_err(|status| {
         let mut fault = state.money_fault(status);
         let name = format!("fill of order {} in {}: ", fill.order_id, instrument.symbol);
         fault.message.insert_str(0, &name);
         fault
     })?;
     fill.fee = booked.fee;
-    state.digest.update(&DigestRecord::fill(&fill));
+    state.digest.update(&DigestRecord::fill(fill));
     if state.out.trace.is_of(fill.order_id) {
-        let what = TraceWhat::ToldFill(fill);
+        let what = TraceWhat::ToldFill(*fill);
         state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
     }
     state.recorder.fill(FillRow {
-        fill,
-        ahead_qty: response.ahead,
+        fill: *fill,
+        ahead_qty,
         position_qty: booked.position_qty,
         pnl_realised: booked.pnl_realised,
     })?;
@@ -87,15 +88,15 @@ fn deliver_fill<S: Strategy>(
         Some(_) => counts.trips_even += 1,
         None => {}
     }
-    if let Some((is_first, has_ended)) = state.gateway.on_fill(response.slot, &fill) {
+    if let Some((is_first, has_ended)) = state.gateway.on_fill(slot, fill) {
         state.counts.orders_filled += u64::from(is_first);
         if has_ended {
-            state.recorder.order(*state.gateway.row(response.slot))?;
-            state.gateway.release(response.slot);
+            state.recorder.order(state.gateway.row(slot))?;
+            state.gateway.release(slot);
         }
     }
     state.sample_drawdown(market)?;
     lane.call(market, fill.strategy as usize, "on_fill", |code, context| {
-        code.on_fill(context, &fill)
+        code.on_fill(context, fill)
     })
 }

@@ -446,12 +446,13 @@ impl LaneState {
     /// Takes down the orders that left the exchange.
     #[inline]
     pub fn note_queues(&mut self) -> Result<(), Fault> {
-        for row in self.out.queues.drain(..) {
+        for row in &self.out.queues {
             for (sum, qty) in self.counts.qty_estimated.iter_mut().zip(row.filled_qty) {
                 *sum += u64::from(qty);
             }
             self.recorder.queue(row)?;
         }
+        self.out.queues.clear();
         Ok(())
     }
 
@@ -591,7 +592,7 @@ impl LaneState {
         self.note_queues()?;
         self.out.trace.check()?;
         while let Some(row) = self.gateway.take_open() {
-            self.recorder.order(row)?;
+            self.recorder.order(&row)?;
         }
         Ok(())
     }

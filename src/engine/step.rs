@@ -87,30 +87,19 @@ fn rows_of_one<S: Strategy>(
     let Lane { name, codes, labels, state, .. } = lane;
     let ([code], [label]) = (&mut **codes, &**labels) else { return Ok(()) };
     let mut context = Context { state, market: *market, params: &label.params, strategy: 0 };
-    let window = market.window;
-    // Counted here, since a count in memory would have to be read back at every row.
-    let mut row = context.state.seen.row;
     loop {
         // What is due before the exchange's next step comes first. While the exchange is idle its rows are behind.
-        let quiet_ns = context.state.quiet_ns;
-        let is_live = !context.state.exchange.is_idle();
-        let next = if is_live { context.state.exchange.look_ahead(window, quiet_ns) } else { None };
-        let next_ns = next.map_or(i64::MAX, |event| event.ts_exch_ns);
-        context.state.quiet_ns = quiet_ns.min(next_ns);
-        for event in window.events_from(row) {
-            let due_ns = event.ts_exch_ns + feed_ns;
-            if due_ns >= context.state.quiet_ns {
-                break;
-            }
-            let depth = window.depth(event.depth_ix);
-            context.state.pass(market, row, event, due_ns)?;
-            row = row.wrapping_add(1);
-            let status = code.on_event(&mut context, event, depth);
-            if status != 0 {
-                return Err(stopped(name, &label.name, "on_event", status, due_ns));
-            }
-        }
         let state = &mut *context.state;
+        let quiet_ns = state.quiet_ns;
+        let is_live = !state.exchange.is_idle();
+        let next = if is_live { state.exchange.look_ahead(market.window, quiet_ns) } else { None };
+        let next_ns = next.map_or(i64::MAX, |event| event.ts_exch_ns);
+        state.quiet_ns = quiet_ns.min(next_ns);
+        let status = deliver_rows(code, &mut context, feed_ns)?;
+        let state = &mut *context.state;
+        if status != 0 {
+            return Err(stopped(name, &label.name, "on_event", status, state.now_ns));
+        }
         if state.quiet_ns == next_ns {
             state.quiet_ns = quiet_ns.min(state.message_due_ns());
         }
@@ -121,6 +110,33 @@ fn rows_of_one<S: Strategy>(
             state.apply_found(market, event)?;
         }
     }
+}
+
+/// Delivers the rows that are due before `quiet_ns`, which a callback may bring nearer. Returns what the last callback did, or
+/// the first that was not 0. Apart from its caller, so that all of it stays in registers.
+#[inline(never)]
+fn deliver_rows<S: Strategy>(
+    code: &mut S,
+    context: &mut Context<'_>,
+    feed_ns: i64,
+) -> Result<i32, Fault> {
+    let market = context.market;
+    // Counted here, since a count in memory would have to be read back at every row.
+    let mut row = context.state.seen.row;
+    for event in market.window.events_from(row) {
+        let due_ns = event.ts_exch_ns + feed_ns;
+        if due_ns >= context.state.quiet_ns {
+            break;
+        }
+        let depth = market.window.depth(event.depth_ix);
+        context.state.pass(&market, row, event, due_ns)?;
+        row = row.wrapping_add(1);
+        let status = code.on_event(context, event, depth);
+        if status != 0 {
+            return Ok(status);
+        }
+    }
+    Ok(0)
 }
 
 /// [`rows`] of one strategy that wants few of them, on a constant feed leg: it stops at those and passes the others by.
@@ -193,13 +209,16 @@ fn instant<S: Strategy>(
     for _ in 0..ROUNDS_MAX {
         if !has_begun {
             exchange_applies_rows(&mut lane.state, market, t_ns)?;
-            while let Some(request) = lane.state.gateway.pop_due(t_ns) {
-                let LaneState { exchange, out, .. } = &mut lane.state;
-                exchange.on_request(market, &request, t_ns, out)?;
+            let LaneState { gateway, exchange, out, .. } = &mut lane.state;
+            while let Some(request) = gateway.first_due(t_ns) {
+                exchange.on_request(market, request, t_ns, out)?;
+                gateway.pop();
             }
-            lane.state.note_queues()?;
-            while let Some(response) = lane.state.out.line.pop_due(t_ns) {
-                answer::deliver(lane, market, response)?;
+            if !lane.state.out.queues.is_empty() {
+                lane.state.note_queues()?;
+            }
+            while let Some(mut response) = lane.state.out.line.pop_due(t_ns) {
+                answer::deliver(lane, market, &mut response)?;
             }
         }
         has_begun = false;

@@ -123,9 +123,15 @@ impl Gateway {
         self.is_closed = true;
     }
 
-    /// The next request that arrives by `now_ns`.
-    pub fn pop_due(&mut self, now_ns: i64) -> Option<Request> {
-        self.requests.pop_due(now_ns)
+    /// The next request, if it arrives by `now_ns`.
+    #[inline]
+    pub fn first_due(&self, now_ns: i64) -> Option<&Request> {
+        self.requests.first_due(now_ns)
+    }
+
+    /// Lets the next request go: it has arrived.
+    pub fn pop(&mut self) {
+        self.requests.pop();
     }
 
     /// Sends a new order. Refuses what no exchange could read; the exchange judges the rest.

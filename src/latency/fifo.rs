@@ -13,13 +13,15 @@ pub struct Fifo<T> {
     capacity: usize,
     first: usize,
     len: usize,
+    /// When the first may leave; asked for far more often than it changes.
+    due_ns: i64,
 }
 
 impl<T: Copy> Fifo<T> {
     /// An empty line for `capacity` messages, at least one. Allocates once; memory is touched as messages come.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Fifo { slots: Vec::with_capacity(capacity), capacity, first: 0, len: 0 }
+        Fifo { slots: Vec::with_capacity(capacity), capacity, first: 0, len: 0, due_ns: i64::MAX }
     }
 
     /// Messages that still fit.
@@ -40,13 +42,16 @@ impl<T: Copy> Fifo<T> {
             Some(slot) => *slot = (arrival_ns, message),
             None => self.slots.push((arrival_ns, message)), // the one behind the last that was ever needed
         }
+        if self.len == 0 {
+            self.due_ns = arrival_ns;
+        }
         self.len += 1;
         Ok(())
     }
 
     /// Drops every message.
     pub fn clear(&mut self) {
-        (self.first, self.len) = (0, 0);
+        (self.first, self.len, self.due_ns) = (0, 0, i64::MAX);
     }
 
     /// The first message.
@@ -57,19 +62,28 @@ impl<T: Copy> Fifo<T> {
     /// When the first message may leave; `i64::MAX` when there is none.
     #[inline]
     pub fn due_ns(&self) -> i64 {
-        if self.len == 0 { i64::MAX } else { self.slots[self.first].0 }
+        self.due_ns
     }
 
-    /// Takes the first message if it may leave by `now_ns`.
-    pub fn pop_due(&mut self, now_ns: i64) -> Option<T> {
-        if self.due_ns() > now_ns || self.len == 0 {
-            return None;
-        }
-        let (_, message) = self.slots[self.first];
+    /// The first message, if it may leave by `now_ns`.
+    #[inline]
+    pub fn first_due(&self, now_ns: i64) -> Option<&T> {
+        if self.due_ns > now_ns { None } else { self.first() }
+    }
+
+    /// Lets the first message leave.
+    pub fn pop(&mut self) {
         self.len -= 1;
         // An empty line begins anew, so that a line that is mostly empty stays in few cache lines.
         let is_over = self.len == 0 || self.first + 1 == self.capacity;
         self.first = if is_over { 0 } else { self.first + 1 };
+        self.due_ns = if self.len == 0 { i64::MAX } else { self.slots[self.first].0 };
+    }
+
+    /// Takes the first message if it may leave by `now_ns`.
+    pub fn pop_due(&mut self, now_ns: i64) -> Option<T> {
+        let message = *self.first_due(now_ns)?;
+        self.pop();
         Some(message)
     }
 }

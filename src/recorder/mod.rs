@@ -236,19 +236,19 @@ impl Recorder {
     }
 
     /// Writes an order that ended.
-    pub fn order(&mut self, row: OrderRow) -> Result<(), Fault> {
+    pub fn order(&mut self, row: &OrderRow) -> Result<(), Fault> {
         self.wants_drain |= put(&mut self.orders, row, self.rows_max, "orders")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a fill.
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.fills, row, self.rows_max, "fills")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.fills, &row, self.rows_max, "fills")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes what the estimates made of an order.
-    pub fn queue(&mut self, row: QueueRow) -> Result<(), Fault> {
+    pub fn queue(&mut self, row: &QueueRow) -> Result<(), Fault> {
         self.wants_drain |= put(&mut self.queues, row, self.rows_max, "queues")? > self.rows_wanted;
         Ok(())
     }
@@ -256,13 +256,13 @@ impl Recorder {
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
         self.wants_drain |=
-            put(&mut self.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
+            put(&mut self.series, &row, self.rows_max, "timeseries")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.days, row, self.rows_max, "days")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.days, &row, self.rows_max, "days")? > self.rows_wanted;
         Ok(())
     }
 
@@ -303,13 +303,22 @@ impl Recorder {
 }
 
 /// Writes a row; says how many the slab holds then.
-fn put<T>(slab: &mut Vec<T>, row: T, rows_max: usize, name: &str) -> Result<usize, Fault> {
+fn put<T: Copy>(
+    slab: &mut Vec<T>,
+    row: &T,
+    rows_max: usize,
+    name: &'static str,
+) -> Result<usize, Fault> {
     if slab.len() == rows_max {
-        let message = format!(
-            "one instant wrote more than {rows_max} rows of {name}; raise capacity.records"
-        );
-        return Err(Fault::new(Status::Full, message));
+        return Err(overfull(rows_max, name));
     }
-    slab.push(row);
+    slab.push(*row);
     Ok(slab.len())
+}
+
+#[cold]
+fn overfull(rows_max: usize, name: &str) -> Fault {
+    let message =
+        format!("one instant wrote more than {rows_max} rows of {name}; raise capacity.records");
+    Fault::new(Status::Full, message)
 }
