@@ -136,22 +136,36 @@ impl Ladder {
 
     fn places(&self, before: Option<Picture<'_>>, new: Picture<'_>) -> Places {
         let Some(old) = before else { return Places::ALL };
-        let on = |side| self.changed(&View::of(side, old), &View::of(side, new));
+        let on = |side| self.changed(side, &View::of(side, old), &View::of(side, new));
         Places::NEXT_BOOK.and(Places([on(Side::Buy), on(Side::Sell)]))
     }
 
-    /// A side that shows other prices than before names all of both: to compare them one by one takes branches that nobody
-    /// foresees, and costs more than a few lanes' looks in vain.
+    /// Levels are compared price by price, best first: a side that has moved by a tick shows most of them as before.
     #[inline(always)] // so that it is compiled for each side
-    fn changed(&self, old: &View, new: &View) -> u64 {
+    fn changed(&self, side: Side, old: &View, new: &View) -> u64 {
         if old.prices == new.prices {
             let pairs = old.qtys.iter().zip(&new.qtys);
             return pairs.zip(&new.prices).fold(0, |named, ((was, is), price)| {
                 named | bit(*price) & u64::from(was != is).wrapping_neg()
             });
         }
-        let flipped = self.flipped(old.edge(self.depth_max), new.edge(self.depth_max));
-        old.prices.iter().chain(&new.prices).fold(flipped, |named, price| named | bit(*price))
+        let mut named = self.flipped(old.edge(self.depth_max), new.edge(self.depth_max));
+        // Nobody foresees which of the two goes on, so there is no branch for it.
+        let worst = if side == Side::Buy { i64::MIN } else { i64::MAX };
+        let (old_prices, new_prices) = (old.ended_by(worst), new.ended_by(worst));
+        let (mut was, mut is) = (0, 0);
+        loop {
+            let (gone, come) = (old_prices[was], new_prices[is]);
+            let price = if side.is_better(come, gone) { come } else { gone };
+            if price == worst {
+                return named;
+            }
+            let (is_old, is_new) = (gone == price, come == price);
+            let is_same = is_old & is_new & (old.qtys[was] == new.qtys[is]);
+            named |= bit(price) & u64::from(!is_same).wrapping_neg();
+            was = (was + usize::from(is_old)).min(LEVELS_MAX);
+            is = (is + usize::from(is_new)).min(LEVELS_MAX);
+        }
     }
 
     /// The prices between two edges of the view, `None` where all is in view.
@@ -183,7 +197,8 @@ fn common(a: i64, b: i64) -> i64 {
 /// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
 struct View {
     prices: [i64; LEVELS_MAX],
-    qtys: [u32; LEVELS_MAX],
+    /// One more than there are, for whoever is behind the last.
+    qtys: [u32; LEVELS_MAX + 1],
     levels: u8,
 }
 
@@ -198,7 +213,15 @@ impl View {
                 (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty, depth.ask_levels)
             }
         };
-        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
+        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h, 0], levels }
+    }
+
+    /// Its prices, and this one behind them.
+    fn ended_by(&self, worst: i64) -> [i64; LEVELS_MAX + 1] {
+        let [a, b, c, d, e] = self.prices;
+        let mut prices = [a, b, c, d, e, worst];
+        prices[usize::from(self.levels).min(LEVELS_MAX)] = worst;
+        prices
     }
 
     /// The last price in view; `None` where the side is complete.
