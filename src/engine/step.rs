@@ -56,7 +56,7 @@ pub fn run<S: Strategy>(
             return Ok(Pause::Limit);
         }
         if sample_ns >= t_ns {
-            instant(lane, market, t_ns, false)?;
+            instant(lane, market, t_ns, if row_ns <= t_ns { Rows::Both } else { Rows::Neither })?;
         }
     }
 }
@@ -72,7 +72,7 @@ fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Faul
     // Whatever the last row's callbacks made due at its own instant goes on with that instant.
     let state = &lane.state;
     if state.seen.row > row_first && state.quiet_ns <= state.now_ns {
-        return instant(lane, market, state.now_ns, true);
+        return instant(lane, market, state.now_ns, Rows::Delivered);
     }
     Ok(())
 }
@@ -189,43 +189,46 @@ fn exchange_applies_quiet_rows(
     market: &Market<'_>,
     due_ns: i64,
 ) -> Result<(), Fault> {
-    while !state.exchange.is_idle() {
+    loop {
         let until_ns = state.quiet_ns.min(due_ns.saturating_add(1));
-        if !apply_next(state, market, until_ns)? {
-            break;
+        if state.exchange.is_idle() || !apply_next(state, market, until_ns)? {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
-/// Runs one instant; where it has begun, from the delivery of its rows on.
+/// Rows that happen at an instant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// None, neither at the exchange nor at the strategy.
+    Neither,
+    /// There may be some on both sides.
+    Both,
+    /// The instant has begun: those of the exchange are applied, no message is due, and rows are being delivered.
+    Delivered,
+}
+
+/// Runs one instant, at which these rows happen.
 fn instant<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
     t_ns: i64,
-    mut has_begun: bool,
+    mut rows: Rows,
 ) -> Result<(), Fault> {
     lane.state.now_ns = t_ns;
+    if rows == Rows::Both {
+        exchange_applies_rows(&mut lane.state, market, t_ns)?;
+    }
     for _ in 0..ROUNDS_MAX {
-        if !has_begun {
-            exchange_applies_rows(&mut lane.state, market, t_ns)?;
-            let LaneState { gateway, exchange, out, .. } = &mut lane.state;
-            while let Some(request) = gateway.first_due(t_ns) {
-                exchange.on_request(market, request, t_ns, out)?;
-                gateway.pop();
-            }
-            if !lane.state.out.queues.is_empty() {
-                lane.state.note_queues()?;
-            }
-            while let Some(mut response) = lane.state.out.line.pop_due(t_ns) {
-                answer::deliver(lane, market, &mut response)?;
-            }
+        if rows != Rows::Delivered {
+            messages_arrive(lane, market, t_ns)?;
         }
-        has_begun = false;
-        while let Some(event) = market.window.event(lane.state.seen.row)
-            && lane.state.due_ns(event) <= t_ns
-        {
-            deliver_row(lane, market, event, t_ns)?;
+        if rows != Rows::Neither {
+            while let Some(event) = market.window.event(lane.state.seen.row)
+                && lane.state.due_ns(event) <= t_ns
+            {
+                deliver_row(lane, market, event, t_ns)?;
+            }
         }
         let rank_end = lane.state.timers.rank_next();
         while let Some(timer) = lane.state.timers.pop_due(t_ns, rank_end) {
@@ -233,30 +236,49 @@ fn instant<S: Strategy>(
                 code.on_timer(context, timer.timer_id)
             })?;
         }
-        let state = &mut lane.state;
-        if state.message_due_ns() > t_ns && state.row_due_ns(market.window) > t_ns {
+        if lane.state.message_due_ns() > t_ns {
             return Ok(());
         }
+        rows = Rows::Neither; // They are over; what is due was sent with zero latency.
     }
     Err(rounds_exceeded(&lane.name, t_ns))
 }
 
-#[inline]
+/// Requests reach the exchange, then answers the strategy.
+fn messages_arrive<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    t_ns: i64,
+) -> Result<(), Fault> {
+    let LaneState { gateway, exchange, out, seen, .. } = &mut lane.state;
+    if gateway.due_ns() <= t_ns {
+        let until_ns = t_ns.saturating_add(1);
+        if exchange.is_idle() {
+            exchange.pass_idle(market.window, seen.row, until_ns);
+        } else {
+            exchange.catch_up_to(market, until_ns, &mut out.trace);
+        }
+        while let Some(request) = gateway.first_due(t_ns) {
+            exchange.on_request(market, request, t_ns, out)?;
+            gateway.pop();
+        }
+    }
+    if !lane.state.out.queues.is_empty() {
+        lane.state.note_queues()?;
+    }
+    while let Some(mut response) = lane.state.out.line.pop_due(t_ns) {
+        answer::deliver(lane, market, &mut response)?;
+    }
+    Ok(())
+}
+
 fn exchange_applies_rows(
     state: &mut LaneState,
     market: &Market<'_>,
     t_ns: i64,
 ) -> Result<(), Fault> {
     let until_ns = t_ns.saturating_add(1);
-    while !state.exchange.is_idle() {
-        if !apply_next(state, market, until_ns)? {
-            if state.gateway.due_ns() <= t_ns {
-                state.catch_up(market, until_ns);
-            }
-            return Ok(());
-        }
-    }
-    state.exchange.pass_idle(market.window, state.seen.row, until_ns);
+    while !state.exchange.is_idle() && apply_next(state, market, until_ns)? {}
     Ok(())
 }
 

@@ -239,7 +239,25 @@ impl Queue {
     }
 
     /// Takes a valid book that shows `state` at the price, own lots taken off.
+    #[inline]
     pub fn on_book(&mut self, rules: &QueueRules, now: Now, state: LevelState) {
+        match state {
+            // Nobody left: what printed before has not moved the book, and whoever came is behind.
+            LevelState::Known(qty)
+                if qty >= self.shown
+                    && self.is_known
+                    && !(self.is_new | self.is_joining)
+                    && !matches!(rules.netting, Netting::Window(_)) =>
+            {
+                (self.shown, self.books) = (qty, now.books);
+                self.empty();
+            }
+            _ => self.take_book(rules, now, state),
+        }
+    }
+
+    #[inline(never)]
+    fn take_book(&mut self, rules: &QueueRules, now: Now, state: LevelState) {
         self.catch_up(rules, now, now.books.wrapping_sub(1));
         self.books = now.books;
         let shown = match state {
@@ -251,8 +269,7 @@ impl Queue {
                 return;
             }
         };
-        let is_first = core::mem::take(&mut self.is_new);
-        if is_first {
+        if core::mem::take(&mut self.is_new) {
             self.foreseen = 0;
             for (ahead, withheld) in self.ahead.iter_mut().zip(&mut self.withheld) {
                 if *ahead != AHEAD_UNKNOWN {
@@ -273,16 +290,11 @@ impl Queue {
         }
         let (before, ahead_before) = (self.shown, self.ahead);
         self.shown = shown;
-        if shown >= before && !is_first && !self.is_joining {
-            // Nobody left.
-            if !matches!(rules.netting, Netting::Window(_)) {
-                self.empty();
-            }
-            return;
-        }
         let drop = before.saturating_sub(shown);
         let left = drop - self.traded.take(drop);
-        self.cancel(rules, left, before);
+        if left > 0 {
+            self.cancel(rules, left, before);
+        }
         self.cap();
         if self.is_joining {
             self.joined(rules, now.ts_ns);
@@ -402,10 +414,8 @@ impl Queue {
     }
 
     /// `qty` of `level` lots were cancelled: every world has its own view of who they were.
+    #[inline(never)]
     fn cancel(&mut self, rules: &QueueRules, qty: u32, level: u32) {
-        if qty == 0 {
-            return;
-        }
         for (world, model) in rules.worlds.iter().enumerate() {
             let ahead = &mut self.ahead[world];
             if *ahead == AHEAD_UNKNOWN {
