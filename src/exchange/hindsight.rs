@@ -31,8 +31,10 @@ impl Exchange {
         let depth_max = market.instruments[order.instrument as usize].depth_max;
         let until_ns = now_ns.saturating_add(HINDSIGHT_NS);
         let mut printed: u32 = 0;
-        for row in self.rows.row.. {
-            let event = market.window.event(row).filter(|event| event.ts_exch_ns <= until_ns)?;
+        for event in market.window.events_from(self.rows.row) {
+            if event.ts_exch_ns > until_ns {
+                return None;
+            }
             if event.instrument != order.instrument {
                 continue;
             }

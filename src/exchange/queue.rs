@@ -201,8 +201,13 @@ impl Queue {
         self.ahead[0] = lots(self.shown);
         self.foreseen = came_up;
         self.shown = self.shown.saturating_add(came_up);
+        if came_up == 0 {
+            self.doubt = 0;
+            return self.order(rules);
+        }
+        let span_ns = self.span_ns(ts_next_ns);
         for (world, model) in rules.worlds.iter().enumerate() {
-            let [now, then, certain] = shares(model.join, self.span_ns(ts_next_ns));
+            let [now, then, certain] = shares(model.join, span_ns);
             self.ahead[world] += part(lots(came_up), now);
             self.withheld[world] += part(lots(came_up), then - now);
             if world == MODEL {
@@ -469,20 +474,28 @@ impl Queue {
 
 /// Share of what came up at the price between two books that is ahead of an order that joined in between: until the later
 /// one, from then on, and what of it is no matter of doubt.
-fn shares(join: Join, [passed_ns, whole_ns]: [i128; 2]) -> [i64; 3] {
-    let proportional = match (i64::try_from(passed_ns), i64::try_from(whole_ns)) {
+#[inline]
+fn shares(join: Join, span_ns: [i128; 2]) -> [i64; 3] {
+    match join {
+        Join::Displayed => [0; 3],
+        Join::NextBook => [LOT; 3],
+        Join::Share(share) => [share; 3],
+        Join::Proportional => [proportional(span_ns); 3],
+        Join::InDoubt => {
+            let share = proportional(span_ns);
+            [share + (LOT - share) / 2, LOT, share]
+        }
+    }
+}
+
+/// The share of a span that had passed.
+fn proportional([passed_ns, whole_ns]: [i128; 2]) -> i64 {
+    match (i64::try_from(passed_ns), i64::try_from(whole_ns)) {
         (_, Ok(..=0)) => LOT,
         // A division of 64 bits is an instruction, one of 128 a function.
         (Ok(passed), Ok(whole)) if (0..1 << 42).contains(&passed) => passed * LOT / whole,
         _ if whole_ns <= 0 => LOT,
         _ => (passed_ns * i128::from(LOT) / whole_ns) as i64,
-    };
-    match join {
-        Join::Displayed => [0; 3],
-        Join::NextBook => [LOT; 3],
-        Join::Share(share) => [share; 3],
-        Join::Proportional => [proportional; 3],
-        Join::InDoubt => [proportional + (LOT - proportional) / 2, LOT, proportional],
     }
 }
 

@@ -207,6 +207,9 @@ impl Window {
     /// What has printed on the bid (0) and the ask (1) side of an instrument since its book in force at such a row. Walks
     /// those prints.
     pub fn printed(&self, instrument: u32, passed: u64) -> [Printed; 2] {
+        if passed > self.row_first && self.trail(passed - 1).book.is_here() {
+            return [Printed::NONE; 2];
+        }
         let base = &self.bases[instrument as usize];
         let book = self.book(instrument, passed).map(|(event, depth)| Book { event, depth });
         let mut printed = [Printed::NONE; 2];
