@@ -54,11 +54,17 @@ impl Places {
     }
 }
 
-/// The bit of a price: Fibonacci hashing onto those from 1 on.
+/// The bit of a price.
 #[inline]
 fn bit(price: i64) -> u64 {
+    1 << place(price)
+}
+
+/// Which bit it is: Fibonacci hashing onto those from 1 to 63.
+#[inline]
+fn place(price: i64) -> usize {
     let hash = (price as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    2 << (hash.wrapping_mul(63) >> 32)
+    1 + (hash.wrapping_mul(63) >> 32) as usize
 }
 
 /// What a row means for orders that rest in its instrument.
@@ -136,36 +142,38 @@ impl Ladder {
 
     fn places(&self, before: Option<Picture<'_>>, new: Picture<'_>) -> Places {
         let Some(old) = before else { return Places::ALL };
-        let on = |side| self.changed(side, &View::of(side, old), &View::of(side, new));
-        Places::NEXT_BOOK.and(Places([on(Side::Buy), on(Side::Sell)]))
+        let bids = self.changed(&View::of(Side::Buy, old), &View::of(Side::Buy, new));
+        let asks = self.changed(&View::of(Side::Sell, old), &View::of(Side::Sell, new));
+        Places::NEXT_BOOK.and(Places([bids, asks]))
     }
 
-    /// Levels are compared price by price, best first: a side that has moved by a tick shows most of them as before.
+    /// Levels are compared price by price: a side that has moved by a tick shows most of them as before.
     #[inline(always)] // so that it is compiled for each side
-    fn changed(&self, side: Side, old: &View, new: &View) -> u64 {
-        if old.prices == new.prices {
+    fn changed(&self, old: &View, new: &View) -> u64 {
+        let moved = old.prices.iter().zip(&new.prices).fold(0, |moved, (was, is)| moved | (was ^ is));
+        if moved == 0 {
             let pairs = old.qtys.iter().zip(&new.qtys);
             return pairs.zip(&new.prices).fold(0, |named, ((was, is), price)| {
                 named | bit(*price) & u64::from(was != is).wrapping_neg()
             });
         }
         let mut named = self.flipped(old.edge(self.depth_max), new.edge(self.depth_max));
-        // Nobody foresees which of the two goes on, so there is no branch for it.
-        let worst = if side == Side::Buy { i64::MIN } else { i64::MAX };
-        let (old_prices, new_prices) = (old.ended_by(worst), new.ended_by(worst));
-        let (mut was, mut is) = (0, 0);
-        loop {
-            let (gone, come) = (old_prices[was], new_prices[is]);
-            let price = if side.is_better(come, gone) { come } else { gone };
-            if price == worst {
-                return named;
-            }
-            let (is_old, is_new) = (gone == price, come == price);
-            let is_same = is_old & is_new & (old.qtys[was] == new.qtys[is]);
-            named |= bit(price) & u64::from(!is_same).wrapping_neg();
-            was = (was + usize::from(is_old)).min(LEVELS_MAX);
-            is = (is + usize::from(is_new)).min(LEVELS_MAX);
+        // Where each price was, by its place: whoever finds another price there is as good as not found.
+        let mut level_of = [0_u8; 64];
+        for (level, price) in (0..).zip(&old.prices) {
+            level_of[place(*price)] = level;
         }
+        let mut stayed = 0_u8;
+        for (price, qty) in new.prices.iter().zip(&new.qtys) {
+            let was = usize::from(level_of[place(*price)]);
+            let is_same = old.prices[was] == *price && old.qtys[was] == *qty;
+            stayed |= u8::from(is_same) << was;
+            named |= bit(*price) & u64::from(!is_same).wrapping_neg();
+        }
+        for (level, price) in old.prices.iter().enumerate() {
+            named |= bit(*price) & u64::from(stayed >> level & 1 == 0).wrapping_neg();
+        }
+        named
     }
 
     /// The prices between two edges of the view, `None` where all is in view.
@@ -197,8 +205,7 @@ fn common(a: i64, b: i64) -> i64 {
 /// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
 struct View {
     prices: [i64; LEVELS_MAX],
-    /// One more than there are, for whoever is behind the last.
-    qtys: [u32; LEVELS_MAX + 1],
+    qtys: [u32; LEVELS_MAX],
     levels: u8,
 }
 
@@ -213,15 +220,7 @@ impl View {
                 (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty, depth.ask_levels)
             }
         };
-        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h, 0], levels }
-    }
-
-    /// Its prices, and this one behind them.
-    fn ended_by(&self, worst: i64) -> [i64; LEVELS_MAX + 1] {
-        let [a, b, c, d, e] = self.prices;
-        let mut prices = [a, b, c, d, e, worst];
-        prices[usize::from(self.levels).min(LEVELS_MAX)] = worst;
-        prices
+        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
     }
 
     /// The last price in view; `None` where the side is complete.

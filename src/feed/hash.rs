@@ -5,13 +5,14 @@
 //! quantity, for a book the two level counts and then each shown level's price and quantity.
 
 use super::stream::Row;
-use crate::wire::{Instrument, kind};
+use crate::wire::{Instrument, LEVELS_MAX, kind};
 use alloc::vec::Vec;
 
 /// What is hashed at once: chunks of BLAKE3 enough for the widest vectors it has, from the first byte on, since it hashes
 /// several at a time only where they begin at a power of two.
 const HASHED_BYTES: usize = 16_384;
-const ROW_BYTES_MAX: usize = 8 + 8 + 2 + 2 + 10 * 12;
+const LEVEL_BYTES: usize = 8 + 4;
+const ROW_BYTES_MAX: usize = 8 + 8 + 2 + 2 + 2 * LEVELS_MAX * LEVEL_BYTES;
 
 /// A hash in the making for each instrument.
 #[derive(Debug)]
@@ -113,11 +114,20 @@ impl Put<'_> {
     }
 
     #[inline]
-    fn side(&mut self, levels: u8, touch: (i64, u32), prices: &[i64], qtys: &[u32]) {
-        let below = prices.iter().copied().zip(qtys.iter().copied());
-        for (price, qty) in core::iter::once(touch).chain(below).take(levels.into()) {
-            self.word(price);
-            self.half(qty);
+    fn side(
+        &mut self,
+        levels: u8,
+        (price, qty): (i64, u32),
+        [a, b, c, d]: &[i64; LEVELS_MAX - 1],
+        [e, f, g, h]: &[u32; LEVELS_MAX - 1],
+    ) {
+        let levels_all = [(price, qty), (*a, *e), (*b, *f), (*c, *g), (*d, *h)];
+        let mut side = [0; LEVELS_MAX * LEVEL_BYTES];
+        for (place, (price, qty)) in side.chunks_exact_mut(LEVEL_BYTES).zip(levels_all) {
+            place[..8].copy_from_slice(&price.to_le_bytes());
+            place[8..].copy_from_slice(&qty.to_le_bytes());
         }
+        self.bytes[self.len..self.len + side.len()].copy_from_slice(&side);
+        self.len += usize::from(levels).min(LEVELS_MAX) * LEVEL_BYTES;
     }
 }

@@ -48,7 +48,7 @@ impl Merge {
     }
 
     /// Takes a row of a stream. See [`Stream::push`]. A settled head stays the head: later rows lie behind it.
-    pub fn push(&mut self, stream: usize, row: Row) -> Result<bool, Fault> {
+    pub fn push(&mut self, stream: usize, row: &Row) -> Result<bool, Fault> {
         let moved = self.streams[stream].push(row)?;
         self.settle(stream);
         Ok(moved)

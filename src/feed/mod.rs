@@ -157,8 +157,9 @@ impl FeedStats {
 #[derive(Clone, Copy, Debug)]
 struct Displayed {
     event: Event,
-    depth: Depth,
     depth_ix: u32,
+    /// Its depth row, once the window may have dropped it.
+    depth: Depth,
 }
 
 /// What only the source can know; every other flag is the feed's own.
@@ -177,7 +178,8 @@ pub struct Feed {
     stats: Vec<FeedStats>,
     hash: DataHash,
     window: Window,
-    previous: Option<Row>,
+    /// The row before, where it can be repeated; without a number it cannot.
+    previous: Row,
     twins: Twins,
     started: bool,
 }
@@ -199,7 +201,7 @@ impl Feed {
             stats: alloc::vec![FeedStats::default(); instruments.len()],
             hash: DataHash::new(instruments.len()),
             window: Window::new(config.window_rows, instruments),
-            previous: None,
+            previous: Row { event: Event::EMPTY, depth: Depth::EMPTY, seq: 0 },
             twins: Twins::new(),
             started: false,
         }
@@ -212,6 +214,11 @@ impl Feed {
 
     /// Drops the rows before `row`.
     pub fn free_before(&mut self, row: u64) {
+        for displayed in self.displayed.iter_mut().filter(|displayed| displayed.event.kind != 0) {
+            if let Some(depth) = self.window.depth_held(displayed.depth_ix) {
+                displayed.depth = *depth;
+            }
+        }
         self.window.free_before(row);
     }
 
@@ -276,7 +283,7 @@ impl Feed {
                 })?;
             let row = canonical(event, depth, seq);
             let instrument = event.instrument as usize;
-            self.stats[instrument].reordered += u64::from(self.merge.push(stream, row)?);
+            self.stats[instrument].reordered += u64::from(self.merge.push(stream, &row)?);
         }
         let left = depths.len();
         if left > 0 {
@@ -354,7 +361,11 @@ impl Feed {
                 continue;
             }
             hash.update(row);
-            *previous = Some(*row);
+            if config.drop_exact_duplicates && row.seq != 0 {
+                *previous = *row;
+            } else {
+                previous.seq = 0;
+            }
             let displayed = &mut displayed[instrument];
             let finished = match row.event.kind {
                 kind::BOOK => finish_book(window, clock, displayed, row),
@@ -368,11 +379,11 @@ impl Feed {
 }
 
 /// Whether a row equals the one before it in every column, its sequence number included.
-fn repeats(previous: &Option<Row>, row: &Row) -> bool {
+fn repeats(previous: &Row, row: &Row) -> bool {
     row.seq != 0
-        && previous.as_ref().is_some_and(|previous| {
-            previous.seq == row.seq && previous.event == row.event && previous.depth == row.depth
-        })
+        && previous.seq == row.seq
+        && previous.event == row.event
+        && previous.depth == row.depth
 }
 
 /// A book as it goes into the window: flagged, with its depth row there, and displayed from now on.
@@ -395,7 +406,7 @@ fn finish_book(
         clock.end_call(event.instrument, event.ts_exch_ns);
     }
     event.depth_ix = window.push_depth(&row.depth);
-    *displayed = Displayed { event, depth: row.depth, depth_ix: event.depth_ix };
+    (displayed.event, displayed.depth_ix) = (event, event.depth_ix);
     event
 }
 
@@ -413,7 +424,9 @@ fn finish_trade(
 /// The row with the touch, depth and book flags of the last displayed book of its instrument.
 fn with_displayed(window: &mut Window, displayed: &mut Displayed, mut event: Event) -> Event {
     if !window.is_depth_usable(displayed.depth_ix) || displayed.event.kind == 0 {
-        displayed.depth_ix = window.push_depth(&displayed.depth);
+        let depth = window.depth_held(displayed.depth_ix).filter(|_| displayed.event.kind != 0);
+        let depth = *depth.unwrap_or(&displayed.depth);
+        displayed.depth_ix = window.push_depth(&depth);
     }
     event.depth_ix = displayed.depth_ix;
     event.bid_price = displayed.event.bid_price;
@@ -435,38 +448,38 @@ fn clock_flags(clock: &mut SessionClock, event: &Event) -> u16 {
 /// The row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one
 /// shown. Such bytes are no data (the data hash leaves them out), so neither order nor strategy may depend on them.
 fn canonical(event: &Event, depth: &Depth, seq: u64) -> Row {
-    let mut row = Row {
-        event: Event {
-            ts_exch_ns: event.ts_exch_ns,
-            ts_recv_ns: event.ts_recv_ns,
-            instrument: event.instrument,
-            kind: event.kind,
-            flags: event.flags,
-            ..Event::EMPTY
-        },
-        depth: Depth::EMPTY,
-        seq,
-    };
     if event.kind == kind::TRADE {
-        row.event.trade_price = event.trade_price;
-        row.event.trade_qty = event.trade_qty;
-        row.event.aggressor = event.aggressor;
-        return row;
+        let event = Event {
+            bid_price: Event::EMPTY.bid_price,
+            ask_price: Event::EMPTY.ask_price,
+            bid_qty: Event::EMPTY.bid_qty,
+            ask_qty: Event::EMPTY.ask_qty,
+            depth_ix: Event::EMPTY.depth_ix,
+            ..*event
+        };
+        return Row { event, depth: Depth::EMPTY, seq };
     }
+    let event = Event {
+        trade_price: Event::EMPTY.trade_price,
+        trade_qty: Event::EMPTY.trade_qty,
+        aggressor: Event::EMPTY.aggressor,
+        depth_ix: Event::EMPTY.depth_ix,
+        ..*event
+    };
+    let mut row = Row { event, depth: Depth { reserved: Depth::EMPTY.reserved, ..*depth }, seq };
     let (bids, asks) = (usize::from(depth.bid_levels), usize::from(depth.ask_levels));
-    if bids > 0 {
-        (row.event.bid_price, row.event.bid_qty) = (event.bid_price, event.bid_qty);
-    }
-    if asks > 0 {
-        (row.event.ask_price, row.event.ask_qty) = (event.ask_price, event.ask_qty);
-    }
-    row.depth = Depth { reserved: Depth::EMPTY.reserved, ..*depth };
     if bids < LEVELS_MAX {
+        if bids == 0 {
+            (row.event.bid_price, row.event.bid_qty) = (Event::EMPTY.bid_price, 0);
+        }
         let below = bids.saturating_sub(1);
         row.depth.bid_price[below..].fill(UNDEF_PRICE);
         row.depth.bid_qty[below..].fill(0);
     }
     if asks < LEVELS_MAX {
+        if asks == 0 {
+            (row.event.ask_price, row.event.ask_qty) = (Event::EMPTY.ask_price, 0);
+        }
         let below = asks.saturating_sub(1);
         row.depth.ask_price[below..].fill(UNDEF_PRICE);
         row.depth.ask_qty[below..].fill(0);

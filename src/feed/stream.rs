@@ -88,7 +88,7 @@ impl Stream {
     /// Takes a row to its place in the order. Returns whether it had to be moved before another.
     ///
     /// A row further back in time than the window is refused, by its number within the stream.
-    pub fn push(&mut self, row: Row) -> Result<bool, Fault> {
+    pub fn push(&mut self, row: &Row) -> Result<bool, Fault> {
         let ts_ns = row.event.ts_exch_ns;
         if self.closed {
             return Err(Fault::new(
@@ -113,13 +113,13 @@ impl Stream {
         self.ts_newest_ns = ts_newest_before_ns.max(ts_ns);
         let mut place = self.rows.len();
         if self.rows.back().is_none_or(|last| last.event.ts_exch_ns < ts_ns) {
-            self.rows.push_back(row); // most rows
+            self.rows.push_back(*row); // most rows
             return Ok(ts_ns < ts_newest_before_ns);
         }
-        while place > 0 && order(&row, &self.rows[place - 1], self.trade_first).is_lt() {
+        while place > 0 && order(row, &self.rows[place - 1], self.trade_first).is_lt() {
             place -= 1;
         }
-        self.rows.insert(place, row);
+        self.rows.insert(place, *row);
         Ok(ts_ns < ts_newest_before_ns)
     }
 

@@ -137,6 +137,11 @@ impl Window {
         &self.depths[depth_ix.wrapping_sub(self.depth_first) as usize]
     }
 
+    /// The same, if it is held.
+    pub fn depth_held(&self, depth_ix: u32) -> Option<&Depth> {
+        self.depths.get(depth_ix.wrapping_sub(self.depth_first) as usize)
+    }
+
     /// The stamp of a row that is held, or was the last to be dropped, ns.
     pub fn ts_exch_ns(&self, row: u64) -> Option<i64> {
         let dropped = self.ts_dropped_ns.filter(|_| row + 1 == self.row_first);
