@@ -149,28 +149,36 @@ impl Ladder {
 
     /// Levels are compared price by price: a side that has moved by a tick shows most of them as before.
     #[inline(always)] // so that it is compiled for each side
-    fn changed(&self, old: &View, new: &View) -> u64 {
-        let moved = old.prices.iter().zip(&new.prices).fold(0, |moved, (was, is)| moved | (was ^ is));
+    fn changed(&self, old: &View<'_>, new: &View<'_>) -> u64 {
+        let below = old.prices.iter().zip(new.prices);
+        let moved = below.fold(old.touch ^ new.touch, |moved, (was, is)| moved | (was ^ is));
         if moved == 0 {
-            let pairs = old.qtys.iter().zip(&new.qtys);
-            return pairs.zip(&new.prices).fold(0, |named, ((was, is), price)| {
-                named | bit(*price) & u64::from(was != is).wrapping_neg()
+            let named = |was: u32, is: u32, price| bit(price) & u64::from(was != is).wrapping_neg();
+            let below = old.qtys.iter().zip(new.qtys).zip(new.prices);
+            return below.fold(named(old.qty, new.qty, new.touch), |all, ((was, is), price)| {
+                all | named(*was, *is, *price)
             });
         }
+        self.changed_prices(old, new)
+    }
+
+    fn changed_prices(&self, old: &View<'_>, new: &View<'_>) -> u64 {
+        let (old_prices, old_qtys) = old.levels();
+        let (new_prices, new_qtys) = new.levels();
         let mut named = self.flipped(old.edge(self.depth_max), new.edge(self.depth_max));
         // Where each price was, by its place: whoever finds another price there is as good as not found.
         let mut level_of = [0_u8; 64];
-        for (level, price) in (0..).zip(&old.prices) {
+        for (level, price) in (0..).zip(&old_prices) {
             level_of[place(*price)] = level;
         }
         let mut stayed = 0_u8;
-        for (price, qty) in new.prices.iter().zip(&new.qtys) {
+        for (price, qty) in new_prices.iter().zip(&new_qtys) {
             let was = usize::from(level_of[place(*price)]);
-            let is_same = old.prices[was] == *price && old.qtys[was] == *qty;
+            let is_same = old_prices[was] == *price && old_qtys[was] == *qty;
             stayed |= u8::from(is_same) << was;
             named |= bit(*price) & u64::from(!is_same).wrapping_neg();
         }
-        for (level, price) in old.prices.iter().enumerate() {
+        for (level, price) in old_prices.iter().enumerate() {
             named |= bit(*price) & u64::from(stayed >> level & 1 == 0).wrapping_neg();
         }
         named
@@ -202,32 +210,43 @@ fn common(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { common(b, a % b) }
 }
 
-/// One side of a book, best level first; what lies beyond the last level is as the feed has filled it.
-struct View {
-    prices: [i64; LEVELS_MAX],
-    qtys: [u32; LEVELS_MAX],
-    levels: u8,
+/// One side of a book; what lies beyond the last level is as the feed has filled it.
+struct View<'a> {
+    touch: i64,
+    qty: u32,
+    /// Levels 2 to 5.
+    prices: &'a [i64; LEVELS_MAX - 1],
+    qtys: &'a [u32; LEVELS_MAX - 1],
+    count: u8,
 }
 
-impl View {
+impl<'a> View<'a> {
     #[inline(always)] // so that it is compiled for each side
-    fn of(side: Side, (event, depth): Picture<'_>) -> Self {
-        let (touch, qty, [a, b, c, d], [e, f, g, h], levels) = match side {
+    fn of(side: Side, (event, depth): Picture<'a>) -> Self {
+        let (touch, qty, prices, qtys, count) = match side {
             Side::Buy => {
-                (event.bid_price, event.bid_qty, depth.bid_price, depth.bid_qty, depth.bid_levels)
+                (event.bid_price, event.bid_qty, &depth.bid_price, &depth.bid_qty, depth.bid_levels)
             }
             Side::Sell => {
-                (event.ask_price, event.ask_qty, depth.ask_price, depth.ask_qty, depth.ask_levels)
+                (event.ask_price, event.ask_qty, &depth.ask_price, &depth.ask_qty, depth.ask_levels)
             }
         };
-        View { prices: [touch, a, b, c, d], qtys: [qty, e, f, g, h], levels }
+        View { touch, qty, prices, qtys, count }
+    }
+
+    /// All levels, best first.
+    fn levels(&self) -> ([i64; LEVELS_MAX], [u32; LEVELS_MAX]) {
+        let ([a, b, c, d], [e, f, g, h]) = (*self.prices, *self.qtys);
+        ([self.touch, a, b, c, d], [self.qty, e, f, g, h])
     }
 
     /// The last price in view; `None` where the side is complete.
     fn edge(&self, depth_max: u8) -> Option<i64> {
-        let is_full = self.levels > 0 && self.levels >= depth_max;
-        let last = usize::from(self.levels).wrapping_sub(1).min(LEVELS_MAX - 1);
-        is_full.then(|| self.prices[last])
+        let is_full = self.count > 0 && self.count >= depth_max;
+        is_full.then(|| match usize::from(self.count) {
+            1 => self.touch,
+            count => self.prices[(count - 2).min(LEVELS_MAX - 2)],
+        })
     }
 }
 
