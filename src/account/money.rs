@@ -29,6 +29,10 @@ fn product(instrument: &Instrument, price: i64, qty: i64) -> Result<(i128, bool)
     let is_whole = instrument.multiplier_e6 % E6 as i64 == 0;
     let multiplier =
         if is_whole { instrument.multiplier_e6 / E6 as i64 } else { instrument.multiplier_e6 };
+    // It fits 64 bits nearly always, and then costs two instructions.
+    if let Some(product) = price.checked_mul(multiplier).and_then(|worth| worth.checked_mul(qty)) {
+        return Ok((i128::from(product), is_whole));
+    }
     let product = i128::from(price) * i128::from(multiplier);
     Ok((product.checked_mul(i128::from(qty)).ok_or(Status::Overflow)?, is_whole))
 }

@@ -222,6 +222,9 @@ impl Queue {
     pub fn note_print(&mut self, rules: &QueueRules, now: Now, qty: u32) {
         self.catch_up(rules, now, now.books);
         let before = self.dropped.total();
+        if before == 0 {
+            return self.traded.add(qty);
+        }
         let seen = self.dropped.take(qty);
         self.traded.add(qty - seen);
         for (ahead, credit) in self.ahead.iter_mut().zip(&mut self.credit) {
