@@ -6,7 +6,7 @@
 //! own price, but in an auction, see [`super::auction`]. What happens in the worlds that do not fill is figures, and reaches nobody before the order's end.
 
 use super::config::{CrossedFills, ThroughFills};
-use super::queue::{AHEAD_UNKNOWN, Calm, LOT, Now, WORLDS};
+use super::queue::{AHEAD_UNKNOWN, LOT, Now, WORLDS};
 use super::resting::{NO_SLOT, Resting, Watch};
 use super::taken::Taken;
 use super::{Exchange, Market, Outbox, Trace, Trade, fill};
@@ -54,11 +54,10 @@ impl Exchange {
         let mut slot = self.orders.first(event.instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
-            let (order, calm) = self.orders.at_book_mut(slot);
+            let (order, _) = self.orders.at_book_mut(slot);
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
-            *calm = Calm::NEVER;
             let order_id = order.order_id;
             let is_traced = out.trace.look(order, &self.rules, ts_ns);
             let mut lots: Lots = [0; WORLDS];
@@ -72,8 +71,6 @@ impl Exchange {
                 order.queue.settle(&self.rules);
                 if is_traced {
                     out.trace.saw(order, TraceWhat::PrintAt, event, lots);
-                } else if order.own_shown == 0 {
-                    *calm = order.queue.calm();
                 }
                 let price = event.trade_price;
                 self.fill_resting(slot, lots, price, Evidence::At, ts_ns, out)?;
@@ -164,15 +161,12 @@ impl Exchange {
         let mut slot = self.orders.first(book.event.instrument, side);
         let mut watched = Places::NONE;
         while let Some(watch) = self.orders.watch(slot) {
-            let Watch { price, calm, place, next } = *watch;
-            watched = watched.and(place);
-            if calm == Calm::NEVER || change.places.meets(place) {
+            let Watch { price, mut place, next } = *watch;
+            if change.places.meets(place) {
                 let state = book.state(side, price, depth_max);
-                let is_calm = calm.is_for(state);
-                if !is_calm && !self.move_queue(slot, book.event, now, state, trace) {
-                    watched = watched.and(Places::NEXT_BOOK);
-                }
+                place = self.move_queue(slot, book.event, now, state, trace);
             }
+            watched = watched.and(place);
             slot = next;
         }
         watched
@@ -202,7 +196,7 @@ impl Exchange {
         self.note_live(book.event.instrument);
     }
 
-    /// Shows a book to one queue. Says whether another one of this state would change nothing.
+    /// Shows a book to one queue. Says what the next one must change to be shown to it.
     #[inline(never)]
     fn move_queue(
         &mut self,
@@ -211,17 +205,16 @@ impl Exchange {
         now: Now,
         state: LevelState,
         trace: &mut Trace,
-    ) -> bool {
-        let (order, calm) = self.orders.at_book_mut(slot);
-        *calm = Calm::NEVER;
+    ) -> Places {
+        let (order, place) = self.orders.at_book_mut(slot);
         let is_traced = trace.look(order, &self.rules, now.ts_ns);
         order.queue.on_book(&self.rules, now, state.without(order.own_shown));
         if is_traced {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
-        } else if order.own_shown == 0 {
-            *calm = order.queue.calm();
         }
-        calm.is_for(state)
+        let is_followed = is_traced || order.own_shown > 0;
+        *place = place.for_next_book(is_followed || order.queue.wants_next_book());
+        *place
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.

@@ -58,28 +58,6 @@ impl Recent {
     }
 }
 
-/// Books that change nothing for a queue: those that show at its price what the last one did, once the queue on arrival is
-/// known, or that do not show a price that was out of view already. The ledger catches up with them when it is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Calm(u64);
-
-impl Calm {
-    /// None: every book counts.
-    pub const NEVER: Calm = Calm(u64::MAX);
-    const OUT_OF_VIEW: Calm = Calm(1 << 32);
-
-    /// Whether a book with this state at the price changes nothing.
-    #[inline]
-    pub fn is_for(self, state: LevelState) -> bool {
-        let code = match state {
-            LevelState::Known(qty) => u64::from(qty),
-            LevelState::Empty => 0,
-            LevelState::Unknown => Calm::OUT_OF_VIEW.0,
-        };
-        self.0 == code
-    }
-}
-
 /// An event of the instrument, to a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -322,15 +300,12 @@ impl Queue {
         }
     }
 
-    /// The books that would change nothing here.
-    pub fn calm(&self) -> Calm {
-        let is_settled =
-            !(self.is_new || self.is_joining) && self.foreseen == 0 && self.withheld == [0; WORLDS];
-        match (self.is_known, is_settled) {
-            (false, _) => Calm::OUT_OF_VIEW,
-            (true, true) => Calm(u64::from(self.shown)),
-            (true, false) => Calm::NEVER,
-        }
+    /// Whether the next book counts even where it shows at the price what the last one did: the queue on arrival is still to
+    /// be learnt from it. Any other book of that kind, or that does not show a price that was out of view already, changes
+    /// nothing here; the ledger catches up with those when it is needed.
+    pub fn wants_next_book(&self) -> bool {
+        debug_assert!(self.is_new || self.foreseen == 0 && self.withheld == [0; WORLDS]);
+        self.is_known && (self.is_new || self.is_joining)
     }
 
     /// The venue cleared its book: the price is out of view.

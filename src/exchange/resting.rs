@@ -7,7 +7,7 @@
 //! the lane's own orders of that side only.
 
 use super::Request;
-use super::queue::{Calm, Queue, WORLDS};
+use super::queue::{Queue, WORLDS};
 use crate::feed::{Change, Places};
 use crate::wire::{Event, OrderType, Side, Tif, UNDEF_TIME};
 use alloc::boxed::Box;
@@ -62,9 +62,7 @@ pub struct Resting {
 pub struct Watch {
     /// Limit price, 1e-6.
     pub price: i64,
-    /// Books that change nothing.
-    pub calm: Calm,
-    /// The place of its price.
+    /// What a book must change to be shown to it.
     pub place: Places,
     /// The slot behind it on its side.
     pub next: u32,
@@ -86,7 +84,7 @@ impl Sides {
         Sides { first: [NO_SLOT; 2], best: [i64::MIN, i64::MAX], watched: Places::NONE };
 }
 
-const NO_WATCH: Watch = Watch { price: 0, calm: Calm::NEVER, place: Places::NONE, next: NO_SLOT };
+const NO_WATCH: Watch = Watch { price: 0, place: Places::NONE, next: NO_SLOT };
 
 impl Resting {
     /// A free slot.
@@ -178,16 +176,16 @@ impl RestingOrders {
 
     /// The order of a slot, to be changed in anything but its place. The next book counts for it.
     pub fn get_mut(&mut self, slot: u32) -> &mut Resting {
-        let (order, calm) = self.at_book_mut(slot);
-        *calm = Calm::NEVER;
+        let (order, place) = self.at_book_mut(slot);
+        *place = place.for_next_book(true);
         let instrument = order.instrument;
         self.watch_for(instrument, Places::NEXT_BOOK);
         &mut self.slots[slot as usize]
     }
 
-    /// The same with the books that change nothing for it, for whoever sees to it himself that the next one counts if it must.
-    pub fn at_book_mut(&mut self, slot: u32) -> (&mut Resting, &mut Calm) {
-        (&mut self.slots[slot as usize], &mut self.watches[slot as usize].calm)
+    /// The same with what a book must change for it, for whoever sees to it himself that the next one counts if it must.
+    pub fn at_book_mut(&mut self, slot: u32) -> (&mut Resting, &mut Places) {
+        (&mut self.slots[slot as usize], &mut self.watches[slot as usize].place)
     }
 
     /// Looks at rows that change these places, too.
@@ -288,8 +286,8 @@ impl RestingOrders {
         }
         self.slots[slot as usize] = *order;
         self.slots[slot as usize].previous = previous;
-        let place = Places::of(order.side, order.price);
-        self.watches[slot as usize] = Watch { price: order.price, calm: Calm::NEVER, place, next };
+        let place = Places::of(order.side, order.price).for_next_book(true);
+        self.watches[slot as usize] = Watch { price: order.price, place, next };
         self.watch_for(order.instrument, Places::NEXT_BOOK);
         self.link(slot);
     }

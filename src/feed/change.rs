@@ -39,6 +39,13 @@ impl Places {
         Places([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
 
+    /// The same with [`Places::NEXT_BOOK`], or without.
+    #[inline]
+    pub fn for_next_book(self, wants: bool) -> Places {
+        let [bids, asks] = self.0;
+        Places([bids & !1 | u64::from(wants), asks])
+    }
+
     /// Those of one side.
     #[inline]
     pub fn on(self, side: Side) -> Places {
