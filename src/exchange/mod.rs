@@ -310,12 +310,7 @@ impl Exchange {
     }
 
     /// Applies the row that was passed last.
-    fn apply(
-        &mut self,
-        market: &Market<'_>,
-        event: &Event,
-        out: &mut Outbox,
-    ) -> Result<(), Fault> {
+    fn apply(&mut self, market: &Market<'_>, event: &Event, out: &mut Outbox) -> Result<(), Fault> {
         match event.kind {
             kind::BOOK if event.is_book_valid() => self.on_book(market, event, out)?,
             kind::TRADE if event.is_trade_valid() => {

@@ -287,12 +287,17 @@ impl Window {
     pub fn push(&mut self, event: Event) {
         debug_assert!(self.events.len() < self.rows_max, "Invariant: the window has room");
         let (row, instrument) = (self.row_end(), event.instrument as usize);
-        let before = self.heads[instrument].book().and_then(|book| match self.event(book) {
-            Some(held) => Some((held, self.depth(held.depth_ix))),
-            None => self.bases[instrument].book.as_ref().map(|(event, depth)| (event, depth)),
+        // Field by field, since the ladder is changed beside them.
+        let depth =
+            |event: &Event| &self.depths[event.depth_ix.wrapping_sub(self.depth_first) as usize];
+        let before = self.heads[instrument].book().and_then(|book| {
+            match self.events.get(book.wrapping_sub(self.row_first) as usize) {
+                Some(held) => Some((held, depth(held))),
+                None => self.bases[instrument].book.as_ref().map(|(event, depth)| (event, depth)),
+            }
         });
-        let picture = (&event, self.depth(event.depth_ix));
-        self.changes.push(self.ladders[instrument].change(before, picture));
+        let change = self.ladders[instrument].change(before, (&event, depth(&event)));
+        self.changes.push(change);
         let class = self.touches[instrument].class(&event);
         self.lists.iter_mut().for_each(|list| list.pass(row, class));
         self.trails.push(self.heads[instrument].pass(row, &event, class));
