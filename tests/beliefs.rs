@@ -362,7 +362,8 @@ fn rows_that_are_passed_by_change_nothing() {
         for (index, raw) in rows.iter().enumerate() {
             let market = Market { window: fast.feed.window(), instruments: &fast.instruments };
             let event = market.window.event(index as u64).expect("it is held");
-            let until_ns = event.ts_exch_ns.saturating_add(1);
+            // It looks as far ahead as it likes: an order that comes behind makes it look again.
+            let until_ns = event.ts_exch_ns + 1 + 10 * draw.below(4) as i64;
             fast.exchange.look_ahead(market.window, until_ns);
             let is_next = fast.exchange.row_next() == index as u64;
             if is_next && fast.exchange.is_felt() {

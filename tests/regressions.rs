@@ -342,3 +342,94 @@ fn an_amend_refuses_what_a_submission_refuses() {
     });
     assert_eq!(summary.amends, 0);
 }
+
+/// What was taken at a displayed price where no order can rest stayed taken for good, or not, by what else a book showed: only
+/// prices of the ladder are named among those that come into view.
+#[test]
+fn lots_taken_off_the_ladder_are_forgotten_when_the_price_is_seen_empty() {
+    let even = Instrument {
+        ticks: vec![TickStep { price_from: 0, tick: 2 * E6 }],
+        depth_max: 2,
+        ..instrument("A")
+    };
+    let rows = [
+        book(0, &[(90, 5)], &[(100, 1), (103, 4)]),
+        book(10, &[(90, 5)], &[(98, 5), (100, 1)]), // 103 is out of view,
+        book(20, &[(90, 5)], &[(100, 1), (105, 1)]), // and back in it, with nothing there.
+        book(30, &[(90, 5)], &[(100, 1), (103, 4)]),
+    ];
+    let mut row = 0;
+    let (_, written, _) = run_one(even, Latency::default(), &rows, move |context, told| {
+        if let Told::Event { .. } = told {
+            row += 1;
+            let qty = match row {
+                1 => 2,
+                4 => 9,
+                _ => return,
+            };
+            context.order_submit(&limit(Side::Buy, 104, qty, Tif::Ioc)).expect("taken");
+        }
+    });
+    let got: Vec<_> = written.fills.iter().map(|f| (f.fill.price / E6, f.fill.qty)).collect();
+    assert_eq!(got, [(100, 1), (103, 1), (103, 4)]);
+}
+
+/// A crossed book that makes a ghost of a buy gives up the oldest one, a sell's, as it was before that book: the sides are shown
+/// it one after the other.
+#[test]
+fn a_ghost_that_a_crossed_buy_drives_out_has_not_seen_the_book() {
+    let rows = [
+        book(0, &[(100, 2)], &[(102, 2)]),
+        book(10, &[(100, 8)], &[(102, 8)]),
+        trade(20, 102, 3, 1),
+        trade(21, 100, 5, -1),
+        book(30, &[(100, 3)], &[(102, 5)]),
+        book(40, &[(99, 9)], &[(100, 2), (101, 1), (102, 2)]),
+    ];
+    let mut config = lane("l", Latency::default());
+    config.exchange.ghosts_max = 1;
+    let mut sent = false;
+    let scripted = Scripted::new(move |context, told| {
+        if matches!(told, Told::Event { .. }) && !std::mem::replace(&mut sent, true) {
+            context.order_submit(&limit(Side::Sell, 102, 1, Tif::Rod)).expect("taken");
+            context.order_submit(&limit(Side::Buy, 100, 5, Tif::Rod)).expect("taken");
+        }
+    });
+    let feed = FeedConfig::default();
+    let outcome =
+        run_lanes(vec![instrument("A")], feed, &[rows.to_vec()], 9, vec![(config, scripted)]);
+    let (summary, written) = outcome.expect("it runs").lanes.remove(0);
+    assert_eq!(summary.ghosts_cut, 1);
+    let queue = written.queues.iter().find(|row| row.order_id == 1).expect("it has left");
+    assert_eq!((queue.filled_qty, queue.ts_end_ns), ([0, 1, 1], T0 + 40));
+    assert_eq!(queue.ahead_qty[0], 5, "eight joined, of which three were printed: {queue:?}");
+}
+
+/// The depth row of a book that nobody replaced leaves the window before the trades that are shown on it come.
+#[test]
+fn a_trade_shows_the_book_that_the_window_has_dropped() {
+    let levels = [(100, 1), (99, 2), (97, 3), (96, 4)];
+    let displayed = book(0, &levels, &[(101, 7), (103, 8)]);
+    let late = trade(90_000, 101, 1, 1);
+    let other = |n: i64| {
+        let mut raw = book(n * 100, &[(50, 1 + n as u32 % 3)], &[(51, 1)]);
+        raw.event.instrument = 1;
+        raw
+    };
+    let others = (1..800).map(other).collect();
+    let instruments = vec![instrument("A"), instrument("B")];
+    let scripted = Scripted::new(|_, _| {});
+    let told = scripted.told.clone();
+    let feed = FeedConfig { window_rows: 64, ..FeedConfig::default() };
+    let streams = [vec![displayed, late], others];
+    let lanes = vec![(lane("l", Latency::default()), scripted)];
+    run_lanes(instruments, feed, &streams, 7, lanes).expect("it runs");
+    let told = told.borrow();
+    let shown = told.iter().rev().find_map(|told| match told {
+        Told::Event { event, depth, .. } if event.trade_qty > 0 => Some((*event, *depth)),
+        _ => None,
+    });
+    let (event, depth) = shown.expect("the trade was told");
+    let touch = |event: &Event| (event.bid_price, event.bid_qty, event.ask_price, event.ask_qty);
+    assert_eq!((touch(&event), depth), (touch(&displayed.event), displayed.depth));
+}

@@ -1,8 +1,8 @@
 //! One simulated trader: its strategies, and everything that is theirs alone.
 //!
 //! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
-//! the lane is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; where the exchange has
-//! nothing of the lane, its cursor is left behind until a request arrives.
+//! the lane is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; the exchange's is two, see
+//! `exchange/still.rs`, and where it has nothing of the lane, it is left behind until a request arrives.
 
 use super::context::Context;
 use crate::account::{Account, Totals, money};
@@ -354,8 +354,8 @@ impl LaneState {
         self.arrival.last_due_ns(window.events_from(self.seen.row).iter()).max(self.now_ns)
     }
 
-    /// When the next row happens, at the exchange if the lane has something there, or at the strategy; `i64::MAX` when none
-    /// is known.
+    /// When the next row happens that may mean something: at the exchange, if the lane has something there, or at the strategy;
+    /// `i64::MAX` when none is known.
     #[inline]
     pub fn row_due_ns(&mut self, window: &Window) -> i64 {
         let seen_ns = window.event(self.seen.row).map_or(i64::MAX, |event| self.due_ns(event));

@@ -8,6 +8,8 @@ use super::here::Here;
 use super::queue::{AHEAD_UNKNOWN, LOT, Queue, WORLDS};
 use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
+use super::taken::Level;
+use super::walk::Offer;
 use super::{Exchange, Market, Outbox, Request, Trade, fill, note_end, report};
 use crate::book::{Book, LevelState};
 use crate::feed::Places;
@@ -262,7 +264,10 @@ impl Exchange {
             let venue = &mut self.venues[order.instrument as usize];
             venue.has_taken = true;
             let taken = &mut venue.taken[side.index()];
-            taken.take(replenish, ts_ns, side, offer.price, offer.shown, [qty; WORLDS]);
+            let Offer { price, shown, .. } = offer;
+            let is_on_ladder = rules::is_on_tick(here.instrument, price);
+            let level = Level { side, price, shown, is_on_ladder };
+            taken.take(replenish, ts_ns, level, [qty; WORLDS]);
             self.orders.watch_for(order.instrument, Places::NEXT_BOOK);
             self.note_live(order.instrument);
             for world in 0..WORLDS {

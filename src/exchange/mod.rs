@@ -274,7 +274,7 @@ impl Exchange {
 
     /// Passes the rows before number `row`: they mean nothing here.
     #[inline]
-    pub fn pass_to(&mut self, row: u64) {
+    fn pass_to(&mut self, row: u64) {
         self.rows.row = self.rows.row.max(row);
         self.looked = Looked { row: self.looked.row.max(row), is_felt: false };
     }

@@ -8,7 +8,8 @@
 use super::config::{CrossedFills, ThroughFills};
 use super::queue::{AHEAD_UNKNOWN, LOT, Now, WORLDS};
 use super::resting::{NO_SLOT, Resting, Watch};
-use super::taken::Taken;
+use super::rules;
+use super::taken::{Level, Taken};
 use super::{Exchange, Market, Outbox, Trace, Trade, fill};
 use crate::book::{Book, LevelState};
 use crate::feed::{Change, Places};
@@ -16,6 +17,19 @@ use crate::wire::{Event, Evidence, Fault, LEVELS_MAX, Side, TraceWhat, UNDEF_TIM
 
 /// Lots of one fill in each world.
 type Lots = [u32; WORLDS];
+
+/// A valid book, and what is to be known of it for both sides.
+struct Shown<'a> {
+    book: Book<'a>,
+    change: &'a Change,
+    now: Now,
+    /// What was watched before it.
+    watched: Places,
+    /// Whether orders may be shown it that watch nothing of what it changes.
+    is_for_all: bool,
+    /// Levels that the source shows at most.
+    depth_max: u8,
+}
 
 impl Exchange {
     /// A valid print on the passive sides (buys, sells): fills own orders that it went through, then those at its price beyond their queue.
@@ -54,7 +68,7 @@ impl Exchange {
         let mut slot = self.orders.first(event.instrument, side);
         while slot != NO_SLOT {
             let next = self.orders.after(slot);
-            let (order, _) = self.orders.at_book_mut(slot);
+            let order = self.orders.at_print_mut(slot);
             if side.is_better(event.trade_price, order.price) {
                 break;
             }
@@ -94,7 +108,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// A valid book: queues take it in, and orders that it crosses trade.
+    /// A valid book: side by side queues take it in, and orders that it crosses trade.
     pub(super) fn on_book(
         &mut self,
         market: &Market<'_>,
@@ -102,19 +116,18 @@ impl Exchange {
         out: &mut Outbox,
     ) -> Result<(), Fault> {
         let change = market.window.change(self.row_applied());
-        self.take_in(market, event, change, &mut out.trace);
-        let [buys, sells] = change.reaches(self.orders.sides(event.instrument).best);
-        let book = Book { event, depth: market.window.depth(event.depth_ix) };
-        if buys {
-            self.fill_crossed(&book, Side::Buy, out)?;
-        }
-        if sells {
-            self.fill_crossed(&book, Side::Sell, out)?;
+        let shown = self.show(market, event, change);
+        for side in [Side::Buy, Side::Sell] {
+            let watched = self.look_at(&shown, side, &mut out.trace);
+            self.orders.watch_for(event.instrument, watched);
+            if change.reaches(self.orders.sides(event.instrument).best)[side.index()] {
+                self.fill_crossed(market, &shown.book, side, out)?;
+            }
         }
         Ok(())
     }
 
-    /// What a valid book, `event`, does besides: used-up lots may come back, and queues shorten.
+    /// The same of a valid book, `event`, that crosses nothing.
     pub(super) fn take_in(
         &mut self,
         market: &Market<'_>,
@@ -122,40 +135,36 @@ impl Exchange {
         change: &Change,
         trace: &mut Trace,
     ) {
+        let shown = self.show(market, event, change);
+        let buys = self.look_at(&shown, Side::Buy, trace);
+        let sells = self.look_at(&shown, Side::Sell, trace);
+        self.orders.watch_for(event.instrument, buys.and(sells));
+    }
+
+    /// What comes before the sides: used-up lots may come back, and what was watched is forgotten, since what is to be watched
+    /// from here on comes from what is there then.
+    #[inline(always)]
+    fn show<'a>(&mut self, market: &Market<'a>, event: &'a Event, change: &'a Change) -> Shown<'a> {
         let instrument = event.instrument;
         let book = Book { event, depth: market.window.depth(event.depth_ix) };
         let venue = &mut self.venues[instrument as usize];
         venue.match_known_ns = venue.match_known_ns.min(event.ts_exch_ns);
         let (depth_max, has_taken) = (venue.depth_max, venue.has_taken);
         let watched = self.orders.sides(instrument).watched;
-        // What is to be watched from here on comes from what is there now; what is gone is forgotten.
+        let is_for_all = has_taken || watched.meets(Places::NEXT_BOOK);
         self.orders.watch_only(instrument, Places::NONE);
         if has_taken {
             self.give_back(market, &book);
         }
-        let now = self.now(market, event);
-        let watched = if has_taken { watched.and(Places::NEXT_BOOK) } else { watched };
-        let buys = self.look_at(&book, change, now, Side::Buy, watched, depth_max, trace);
-        let sells = self.look_at(&book, change, now, Side::Sell, watched, depth_max, trace);
-        self.orders.watch_for(instrument, buys.and(sells));
+        Shown { book, change, now: self.now(market, event), watched, is_for_all, depth_max }
     }
 
-    /// Shows a book to the orders of one side, which `watched` so far; says what they watch from here on. Most books change
-    /// nothing for most orders.
-    #[expect(clippy::too_many_arguments)]
+    /// Shows a book to the orders of one side; says what they watch from here on. Most books change nothing for most orders.
     #[inline(always)] // so that it is compiled for each side
-    fn look_at(
-        &mut self,
-        book: &Book<'_>,
-        change: &Change,
-        now: Now,
-        side: Side,
-        watched: Places,
-        depth_max: u8,
-        trace: &mut Trace,
-    ) -> Places {
-        let on_side = watched.on(side);
-        if !watched.meets(Places::NEXT_BOOK) && !change.places.meets(on_side) {
+    fn look_at(&mut self, shown: &Shown<'_>, side: Side, trace: &mut Trace) -> Places {
+        let Shown { book, change, now, depth_max, .. } = shown;
+        let on_side = shown.watched.on(side);
+        if !shown.is_for_all && !change.places.meets(on_side) {
             return on_side;
         }
         let mut slot = self.orders.first(book.event.instrument, side);
@@ -163,8 +172,8 @@ impl Exchange {
         while let Some(watch) = self.orders.watch(slot) {
             let Watch { price, mut place, next } = *watch;
             if change.places.meets(place) {
-                let state = book.state(side, price, depth_max);
-                place = self.move_queue(slot, book.event, now, state, trace);
+                let state = book.state(side, price, *depth_max);
+                place = self.move_queue(slot, book.event, *now, state, trace);
             }
             watched = watched.and(place);
             slot = next;
@@ -212,14 +221,20 @@ impl Exchange {
         if is_traced {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
         }
-        let is_followed = is_traced || order.own_shown > 0;
-        *place = place.for_next_book(is_followed || order.queue.wants_next_book());
+        // What a queue had to learn from the first book after its arrival, it knows now.
+        *place = place.for_next_book(is_traced || order.own_shown > 0);
         *place
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
     #[inline(never)]
-    fn fill_crossed(&mut self, book: &Book<'_>, side: Side, out: &mut Outbox) -> Result<(), Fault> {
+    fn fill_crossed(
+        &mut self,
+        market: &Market<'_>,
+        book: &Book<'_>,
+        side: Side,
+        out: &mut Outbox,
+    ) -> Result<(), Fault> {
         let (instrument, ts_ns) = (book.event.instrument, book.event.ts_exch_ns);
         let opposite = side.opposite();
         let Some((touch, _)) = book.level(opposite, 0) else { return Ok(()) };
@@ -253,7 +268,10 @@ impl Exchange {
                     if qty > 0 {
                         let mut used = [0; WORLDS];
                         used[world] = qty;
-                        taken.take(replenish, ts_ns, opposite, price, shown, used);
+                        let known = &market.instruments[instrument as usize];
+                        let is_on_ladder = rules::is_on_tick(known, price);
+                        let level = Level { side: opposite, price, shown, is_on_ladder };
+                        taken.take(replenish, ts_ns, level, used);
                         venue.has_taken = true;
                         self.orders.watch_for(instrument, Places::NEXT_BOOK);
                         *lots += qty;

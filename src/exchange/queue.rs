@@ -224,7 +224,9 @@ impl Queue {
         self.order(rules);
     }
 
-    /// Takes a valid book that shows `state` at the price, own lots taken off.
+    /// Takes a valid book that shows `state` at the price, own lots taken off. The first one after an order counts whatever it
+    /// shows. Behind it those change nothing here that show the same as the one before, or do not show a price that was out of
+    /// view already; the ledger catches up with them when it is needed.
     #[inline]
     pub fn on_book(&mut self, rules: &QueueRules, now: Now, state: LevelState) {
         match state {
@@ -298,14 +300,6 @@ impl Queue {
                 *credit += (ahead_before[world] - self.ahead[world]).clamp(0, lots(left));
             }
         }
-    }
-
-    /// Whether the next book counts even where it shows at the price what the last one did: the queue on arrival is still to
-    /// be learnt from it. Any other book of that kind, or that does not show a price that was out of view already, changes
-    /// nothing here; the ledger catches up with those when it is needed.
-    pub fn wants_next_book(&self) -> bool {
-        debug_assert!(self.is_new || self.foreseen == 0 && self.withheld == [0; WORLDS]);
-        self.is_known && (self.is_new || self.is_joining)
     }
 
     /// The venue cleared its book: the price is out of view.
@@ -501,8 +495,12 @@ mod tests {
 
     /// An order behind ten lots, of which four left with the last book and none is known to have traded.
     fn behind_a_drop(rules: &QueueRules) -> Queue {
+        behind_a_drop_of(rules, 4)
+    }
+
+    fn behind_a_drop_of(rules: &QueueRules, lots: u32) -> Queue {
         let mut queue = Queue::join(LevelState::Known(10), 0, 0, 1);
-        for (books, qty) in [(1, 10), (2, 6)] {
+        for (books, qty) in [(1, 10), (2, 10 - lots)] {
             let now = Now { ts_ns: i64::from(books) * 100, books };
             queue.on_book(rules, now, LevelState::Known(qty));
         }
@@ -518,6 +516,7 @@ mod tests {
             queue.ahead != before
         };
         assert!(print(&mut behind_a_drop(&rules), 2), "the advance of the drop is taken back");
+        assert!(print(&mut behind_a_drop_of(&rules, 1), 2), "of one lot, too");
         assert!(!print(&mut behind_a_drop(&rules), 3), "a book that showed the same came between");
         let mut queue = behind_a_drop(&rules);
         queue.on_book(&rules, Now { ts_ns: 300, books: 3 }, LevelState::Unknown);

@@ -188,6 +188,11 @@ impl RestingOrders {
         (&mut self.slots[slot as usize], &mut self.watches[slot as usize].place)
     }
 
+    /// The same for a print, after which the next book counts only if it did before.
+    pub fn at_print_mut(&mut self, slot: u32) -> &mut Resting {
+        &mut self.slots[slot as usize]
+    }
+
     /// Looks at rows that change these places, too.
     pub fn watch_for(&mut self, instrument: u32, places: Places) {
         let watched = &mut self.sides[instrument as usize].watched;

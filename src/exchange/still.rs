@@ -22,7 +22,7 @@ const ROWS_AHEAD: usize = 32;
 pub(super) struct Looked {
     /// The next row.
     pub row: u64,
-    /// Whether that one may fill, or is more than a print or a book.
+    /// Whether that one may fill, or is more than a print or a book; watched closely, also whether it changes a queue.
     pub is_felt: bool,
 }
 

@@ -12,10 +12,25 @@ use crate::wire::Side;
 use crate::wire::limits::TAKEN_PRICES_MAX;
 use alloc::vec::Vec;
 
+/// A displayed level that a lane takes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Level {
+    /// Its side.
+    pub side: Side,
+    /// Its price, 1e-6.
+    pub price: i64,
+    /// Its lots.
+    pub shown: u32,
+    /// Whether orders can rest at the price. Rows do not name others among the prices that come into view.
+    pub is_on_ladder: bool,
+}
+
 /// One price; lots taken, and when that was right, by world.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     price: i64,
+    /// What a book must change to give some back.
+    place: Places,
     shown: u32,
     taken: [u32; WORLDS],
     ts_ns: [i64; WORLDS],
@@ -94,27 +109,19 @@ impl Taken {
         shown.saturating_sub(entry.map_or(0, |e| e.left_at(replenish, world, now_ns)))
     }
 
-    /// Uses up `lots`, by world, of `shown` lots displayed at `price` on `side`.
-    pub fn take(
-        &mut self,
-        replenish: Replenish,
-        now_ns: i64,
-        side: Side,
-        price: i64,
-        shown: u32,
-        lots: [u32; WORLDS],
-    ) {
-        let place = self.place(side, price);
-        let entry = &mut self.entries[place];
-        entry.shown = shown;
+    /// Uses up `lots`, by world, of those displayed at a level.
+    pub fn take(&mut self, replenish: Replenish, now_ns: i64, level: Level, lots: [u32; WORLDS]) {
+        let index = self.index_of(level);
+        let entry = &mut self.entries[index];
+        entry.shown = level.shown;
         for (world, lots) in lots.into_iter().enumerate().filter(|(_, lots)| *lots > 0) {
             let left = entry.left_at(replenish, world, now_ns);
             (entry.taken[world], entry.ts_ns[world]) = (left.saturating_add(lots), now_ns);
         }
     }
 
-    /// Where the entry of `price` is; a new one where there was none.
-    fn place(&mut self, side: Side, price: i64) -> usize {
+    /// Where the entry of a level is; a new one where there was none.
+    fn index_of(&mut self, Level { side, price, is_on_ladder, .. }: Level) -> usize {
         if let Some(place) = self.entries.iter().position(|e| e.price == price) {
             return place;
         }
@@ -130,8 +137,9 @@ impl Taken {
                 *forgotten += u64::from(taken > 0);
             }
         }
-        self.places = self.places.and(Places::of(side, price));
-        self.entries.push(Entry { price, shown: 0, taken: [0; WORLDS], ts_ns: [0; WORLDS] });
+        let place = Places::of(side, price).for_next_book(!is_on_ladder);
+        self.places = self.places.and(place);
+        self.entries.push(Entry { price, place, shown: 0, taken: [0; WORLDS], ts_ns: [0; WORLDS] });
         self.entries.len() - 1
     }
 
@@ -174,7 +182,6 @@ impl Taken {
                 self.entries.swap_remove(index);
             }
         }
-        let places = self.entries.iter().map(|entry| Places::of(side, entry.price));
-        self.places = places.fold(Places::NONE, Places::and);
+        self.places = self.entries.iter().map(|e| e.place).fold(Places::NONE, Places::and);
     }
 }
