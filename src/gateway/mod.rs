@@ -269,7 +269,9 @@ impl Gateway {
 
     fn find(&self, strategy: u32, order_id: u64) -> Result<u32, Status> {
         let slot = self.index.get(order_id).ok_or(Status::NotFound)?;
-        if self.row(slot).strategy == strategy { Ok(slot) } else { Err(Status::NotFound) }
+        let row = self.row(slot);
+        let is_own = row.order_id == order_id && row.strategy == strategy;
+        if is_own { Ok(slot) } else { Err(Status::NotFound) }
     }
 
     /// Puts a request on its way; says when it arrives.
