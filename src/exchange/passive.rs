@@ -222,8 +222,9 @@ impl Exchange {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
         }
         // What a queue had to learn from the first book after its arrival, it knows now.
-        *place = place.for_next_book(is_traced || order.own_shown > 0);
-        *place
+        let watched = place.for_next_book(is_traced || order.own_shown > 0);
+        *place = watched;
+        watched
     }
 
     /// Own orders of `side` that the opposite side reaches trade with what it shows and was not used.
@@ -299,7 +300,7 @@ impl Exchange {
         ts_ns: i64,
         out: &mut Outbox,
     ) -> Result<(), Fault> {
-        if lots == [0; WORLDS] {
+        if lots.iter().fold(0, |any, lots| any | lots) == 0 {
             return Ok(());
         }
         let order = self.orders.get_mut(slot);

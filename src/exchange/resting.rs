@@ -278,7 +278,9 @@ impl RestingOrders {
 
     /// Whether the lane has an order resting in the instrument.
     pub fn has_any(&self, instrument: u32) -> bool {
-        self.sides(instrument).first != [NO_SLOT; 2]
+        // One by one: both at once would have to wait for the one that was just written.
+        let [buys, sells] = self.sides(instrument).first;
+        buys & sells != NO_SLOT
     }
 
     /// Puts an order behind all of its price and better.

@@ -13,51 +13,52 @@ use crate::wire::{Instrument, LEVELS_MAX, Side, flags, kind};
 /// More prices than these, that come into view or leave it at once, are named by naming all of the side.
 const FLIPS_MAX: u64 = 32;
 
-/// A set of places.
+/// A set of places. Two words, not an array of them, which would be handed around in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Places([u64; 2]);
+pub struct Places {
+    bids: u64,
+    asks: u64,
+}
 
 impl Places {
     /// No place.
-    pub const NONE: Places = Places([0; 2]);
+    pub const NONE: Places = Places { bids: 0, asks: 0 };
     /// Every place there is.
-    pub const ALL: Places = Places([u64::MAX; 2]);
+    pub const ALL: Places = Places { bids: u64::MAX, asks: u64::MAX };
     /// Named by every valid book: for whoever must look at the next one, whatever it changes.
-    pub const NEXT_BOOK: Places = Places([1, 0]);
+    pub const NEXT_BOOK: Places = Places { bids: 1, asks: 0 };
 
     /// A price of a side.
     #[inline]
     pub fn of(side: Side, price: i64) -> Places {
-        let mut sides = [0; 2];
-        sides[side.index()] = bit(price);
-        Places(sides)
+        Places { bids: bit(price), asks: bit(price) }.on(side)
     }
 
     /// Both sets.
     #[inline]
     pub fn and(self, other: Places) -> Places {
-        Places([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+        Places { bids: self.bids | other.bids, asks: self.asks | other.asks }
     }
 
     /// The same with [`Places::NEXT_BOOK`], or without.
     #[inline]
     pub fn for_next_book(self, wants: bool) -> Places {
-        let [bids, asks] = self.0;
-        Places([bids & !1 | u64::from(wants), asks])
+        Places { bids: self.bids & !1 | u64::from(wants), ..self }
     }
 
     /// Those of one side.
     #[inline]
     pub fn on(self, side: Side) -> Places {
-        let mut sides = [0; 2];
-        sides[side.index()] = self.0[side.index()];
-        Places(sides)
+        match side {
+            Side::Buy => Places { asks: 0, ..self },
+            Side::Sell => Places { bids: 0, ..self },
+        }
     }
 
     /// Whether the sets share a place.
     #[inline]
     pub fn meets(self, other: Places) -> bool {
-        (self.0[0] & other.0[0]) | (self.0[1] & other.0[1]) != 0
+        (self.bids & other.bids) | (self.asks & other.asks) != 0
     }
 }
 
@@ -158,7 +159,7 @@ impl Ladder {
         };
         let bids = self.changed(Side::Buy, &View::of(Side::Buy, old), &bids);
         let asks = self.changed(Side::Sell, &View::of(Side::Sell, old), &asks);
-        Places::NEXT_BOOK.and(Places([bids, asks]))
+        Places::NEXT_BOOK.and(Places { bids, asks })
     }
 
     /// Levels are compared price by price: a side that has moved by a tick shows most of them as before.
@@ -333,14 +334,14 @@ mod tests {
                     };
                     let before = Book { event: old_event, depth: old_depth };
                     let after = Book { event: &event, depth: &depth };
-                    for side in [Side::Buy, Side::Sell] {
+                    for (side, named) in [(Side::Buy, changed.bids), (Side::Sell, changed.asks)] {
                         for price in (mid - 15..mid + 17).map(|steps| steps * step) {
                             let state = before.state(side, price, depth_max);
                             let is_named = changed.meets(Places::of(side, price));
                             if state != after.state(side, price, depth_max) {
                                 changed_count += 1;
                                 assert!(is_named, "{side:?} {price}: {before:?} {after:?}");
-                            } else if changed.0[side.index()] != u64::MAX {
+                            } else if named != u64::MAX {
                                 still_count += 1;
                                 in_vain += u32::from(is_named);
                             }
