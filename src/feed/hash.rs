@@ -43,8 +43,10 @@ impl DataHash {
         let part = &mut self.parts[row.event.instrument as usize];
         part.rows += 1;
         let event = &row.event;
-        let mut bytes = [0; ROW_BYTES_MAX];
-        let mut put = Put { bytes: &mut bytes, len: 0 };
+        // Written where they stay, since a copy of what was just written has to wait for it.
+        let start = part.stage.len();
+        part.stage.resize(start + ROW_BYTES_MAX, 0);
+        let mut put = Put { bytes: &mut part.stage[start..], len: 0 };
         put.word(event.ts_exch_ns);
         put.word(event.ts_recv_ns);
         put.byte(event.kind);
@@ -62,7 +64,7 @@ impl DataHash {
             put.side(depth.ask_levels, touch, &depth.ask_price, &depth.ask_qty);
         }
         let len = put.len;
-        part.stage.extend_from_slice(&bytes[..len]);
+        part.stage.truncate(start + len);
         if part.stage.len() >= HASHED_BYTES {
             part.hasher.update(&part.stage[..HASHED_BYTES]);
             part.stage.copy_within(HASHED_BYTES.., 0);
@@ -87,7 +89,7 @@ impl DataHash {
 
 /// Bytes of one row in the making; it never has more than there is room for.
 struct Put<'a> {
-    bytes: &'a mut [u8; ROW_BYTES_MAX],
+    bytes: &'a mut [u8],
     len: usize,
 }
 
@@ -122,12 +124,11 @@ impl Put<'_> {
         [e, f, g, h]: &[u32; LEVELS_MAX - 1],
     ) {
         let levels_all = [(price, qty), (*a, *e), (*b, *f), (*c, *g), (*d, *h)];
-        let mut side = [0; LEVELS_MAX * LEVEL_BYTES];
+        let side = &mut self.bytes[self.len..self.len + LEVELS_MAX * LEVEL_BYTES];
         for (place, (price, qty)) in side.chunks_exact_mut(LEVEL_BYTES).zip(levels_all) {
             place[..8].copy_from_slice(&price.to_le_bytes());
             place[8..].copy_from_slice(&qty.to_le_bytes());
         }
-        self.bytes[self.len..self.len + side.len()].copy_from_slice(&side);
         self.len += usize::from(levels).min(LEVELS_MAX) * LEVEL_BYTES;
     }
 }

@@ -4,7 +4,7 @@
 //! when every open stream has a settled head, so that chunking cannot change the order. Cost: O(log k) a row.
 
 use super::stream::{Row, Stream, order};
-use crate::wire::Fault;
+use crate::wire::{Depth, Event, Fault};
 use alloc::vec::Vec;
 
 /// The merge.
@@ -48,8 +48,14 @@ impl Merge {
     }
 
     /// Takes a row of a stream. See [`Stream::push`]. A settled head stays the head: later rows lie behind it.
-    pub fn push(&mut self, stream: usize, row: &Row) -> Result<bool, Fault> {
-        let moved = self.streams[stream].push(row)?;
+    pub fn push(
+        &mut self,
+        stream: usize,
+        event: &Event,
+        depth: &Depth,
+        seq: u64,
+    ) -> Result<bool, Fault> {
+        let moved = self.streams[stream].push(event, depth, seq)?;
         self.settle(stream);
         Ok(moved)
     }

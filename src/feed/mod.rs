@@ -156,10 +156,25 @@ impl FeedStats {
 /// The last displayed book of an instrument.
 #[derive(Clone, Copy, Debug)]
 struct Displayed {
-    event: Event,
+    /// Whether there is one.
+    is_there: bool,
+    bid: (i64, u32),
+    ask: (i64, u32),
+    flags: u16,
     depth_ix: u32,
     /// Its depth row, once the window may have dropped it.
     depth: Depth,
+}
+
+impl Displayed {
+    const NONE: Displayed = Displayed {
+        is_there: false,
+        bid: (Event::EMPTY.bid_price, Event::EMPTY.bid_qty),
+        ask: (Event::EMPTY.ask_price, Event::EMPTY.ask_qty),
+        flags: 0,
+        depth_ix: 0,
+        depth: Depth::EMPTY,
+    };
 }
 
 /// What only the source can know; every other flag is the feed's own.
@@ -187,7 +202,6 @@ pub struct Feed {
 impl Feed {
     /// An empty feed of `streams` streams over `instruments`, already in the run's order.
     pub fn new(config: FeedConfig, streams: usize, instruments: &[Instrument]) -> Self {
-        let none = Displayed { event: Event::EMPTY, depth: Depth::EMPTY, depth_ix: 0 };
         Feed {
             config,
             merge: Merge::new(
@@ -197,11 +211,11 @@ impl Feed {
                 config.trade_first,
             ),
             clock: SessionClock::new(instruments),
-            displayed: alloc::vec![none; instruments.len()],
+            displayed: alloc::vec![Displayed::NONE; instruments.len()],
             stats: alloc::vec![FeedStats::default(); instruments.len()],
             hash: DataHash::new(instruments.len()),
             window: Window::new(config.window_rows, instruments),
-            previous: Row { event: Event::EMPTY, depth: Depth::EMPTY, seq: 0 },
+            previous: Row::EMPTY,
             twins: Twins::new(),
             started: false,
         }
@@ -214,7 +228,7 @@ impl Feed {
 
     /// Drops the rows before `row`.
     pub fn free_before(&mut self, row: u64) {
-        for displayed in self.displayed.iter_mut().filter(|displayed| displayed.event.kind != 0) {
+        for displayed in self.displayed.iter_mut().filter(|displayed| displayed.is_there) {
             if let Some(depth) = self.window.depth_held(displayed.depth_ix) {
                 displayed.depth = *depth;
             }
@@ -281,9 +295,8 @@ impl Feed {
                     );
                     Fault::new(Status::BadData, message)
                 })?;
-            let row = canonical(event, depth, seq);
-            let instrument = event.instrument as usize;
-            self.stats[instrument].reordered += u64::from(self.merge.push(stream, &row)?);
+            let is_mended = self.merge.push(stream, event, depth, seq)?;
+            self.stats[event.instrument as usize].reordered += u64::from(is_mended);
         }
         let left = depths.len();
         if left > 0 {
@@ -406,7 +419,11 @@ fn finish_book(
         clock.end_call(event.instrument, event.ts_exch_ns);
     }
     event.depth_ix = window.push_depth(&row.depth);
-    (displayed.event, displayed.depth_ix) = (event, event.depth_ix);
+    // Field by field: whoever reads a row wider than it was just written waits for the writes.
+    displayed.is_there = true;
+    displayed.bid = (event.bid_price, event.bid_qty);
+    displayed.ask = (event.ask_price, event.ask_qty);
+    (displayed.flags, displayed.depth_ix) = (event.flags, event.depth_ix);
     event
 }
 
@@ -423,18 +440,16 @@ fn finish_trade(
 
 /// The row with the touch, depth and book flags of the last displayed book of its instrument.
 fn with_displayed(window: &mut Window, displayed: &mut Displayed, mut event: Event) -> Event {
-    if !window.is_depth_usable(displayed.depth_ix) || displayed.event.kind == 0 {
-        let depth = window.depth_held(displayed.depth_ix).filter(|_| displayed.event.kind != 0);
+    if !window.is_depth_usable(displayed.depth_ix) || !displayed.is_there {
+        let depth = window.depth_held(displayed.depth_ix).filter(|_| displayed.is_there);
         let depth = *depth.unwrap_or(&displayed.depth);
         displayed.depth_ix = window.push_depth(&depth);
     }
     event.depth_ix = displayed.depth_ix;
-    event.bid_price = displayed.event.bid_price;
-    event.ask_price = displayed.event.ask_price;
-    event.bid_qty = displayed.event.bid_qty;
-    event.ask_qty = displayed.event.ask_qty;
-    event.flags |= displayed.event.flags & BOOK_FLAGS;
-    if displayed.event.kind == 0 || displayed.event.flags & flags::SENTINEL != 0 {
+    (event.bid_price, event.bid_qty) = displayed.bid;
+    (event.ask_price, event.ask_qty) = displayed.ask;
+    event.flags |= displayed.flags & BOOK_FLAGS;
+    if !displayed.is_there || displayed.flags & flags::SENTINEL != 0 {
         event.flags |= flags::NO_BOOK;
     }
     event
@@ -443,48 +458,6 @@ fn with_displayed(window: &mut Window, displayed: &mut Displayed, mut event: Eve
 fn clock_flags(clock: &mut SessionClock, event: &Event) -> u16 {
     let no_clock = event.ts_recv_ns == UNDEF_TIME || event.ts_recv_ns < event.ts_exch_ns;
     clock.flags(event) | if no_clock { flags::NO_RECV_CLOCK } else { 0 }
-}
-
-/// The row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one
-/// shown. Such bytes are no data (the data hash leaves them out), so neither order nor strategy may depend on them.
-fn canonical(event: &Event, depth: &Depth, seq: u64) -> Row {
-    if event.kind == kind::TRADE {
-        let event = Event {
-            bid_price: Event::EMPTY.bid_price,
-            ask_price: Event::EMPTY.ask_price,
-            bid_qty: Event::EMPTY.bid_qty,
-            ask_qty: Event::EMPTY.ask_qty,
-            depth_ix: Event::EMPTY.depth_ix,
-            ..*event
-        };
-        return Row { event, depth: Depth::EMPTY, seq };
-    }
-    let event = Event {
-        trade_price: Event::EMPTY.trade_price,
-        trade_qty: Event::EMPTY.trade_qty,
-        aggressor: Event::EMPTY.aggressor,
-        depth_ix: Event::EMPTY.depth_ix,
-        ..*event
-    };
-    let mut row = Row { event, depth: Depth { reserved: Depth::EMPTY.reserved, ..*depth }, seq };
-    let (bids, asks) = (usize::from(depth.bid_levels), usize::from(depth.ask_levels));
-    if bids < LEVELS_MAX {
-        if bids == 0 {
-            (row.event.bid_price, row.event.bid_qty) = (Event::EMPTY.bid_price, 0);
-        }
-        let below = bids.saturating_sub(1);
-        row.depth.bid_price[below..].fill(UNDEF_PRICE);
-        row.depth.bid_qty[below..].fill(0);
-    }
-    if asks < LEVELS_MAX {
-        if asks == 0 {
-            (row.event.ask_price, row.event.ask_qty) = (Event::EMPTY.ask_price, 0);
-        }
-        let below = asks.saturating_sub(1);
-        row.depth.ask_price[below..].fill(UNDEF_PRICE);
-        row.depth.ask_qty[below..].fill(0);
-    }
-    row
 }
 
 /// What a raw row must keep for the exchange to read it safely. Sources check more, and name columns.

@@ -5,7 +5,7 @@
 //! Never longer than its capacity, which is set at construction. Cost: one comparison a row when sorted.
 
 use crate::wire::Fault;
-use crate::wire::{Depth, Event, Status, kind};
+use crate::wire::{Depth, Event, LEVELS_MAX, Status, UNDEF_PRICE, kind};
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::cmp::Ordering;
@@ -19,6 +19,47 @@ pub struct Row {
     pub depth: Depth,
     /// The source's own sequence number; 0 where it has none.
     pub seq: u64,
+}
+
+impl Row {
+    /// No row.
+    pub const EMPTY: Row = Row { event: Event::EMPTY, depth: Depth::EMPTY, seq: 0 };
+
+    /// Becomes a row without what its kind does not have: a touch on a trade, a print on a book, levels beyond the last one
+    /// shown. Such bytes are no data (the data hash leaves them out), so neither order nor strategy may depend on them.
+    fn set(&mut self, event: &Event, depth: &Depth, seq: u64) {
+        let none = Event::EMPTY;
+        (self.event, self.seq) = (*event, seq);
+        let row = &mut self.event;
+        row.depth_ix = none.depth_ix;
+        if event.kind == kind::TRADE {
+            (row.bid_price, row.bid_qty) = (none.bid_price, none.bid_qty);
+            (row.ask_price, row.ask_qty) = (none.ask_price, none.ask_qty);
+            self.depth = Depth::EMPTY;
+            return;
+        }
+        (row.trade_price, row.trade_qty) = (none.trade_price, none.trade_qty);
+        row.aggressor = none.aggressor;
+        self.depth = *depth;
+        self.depth.reserved = Depth::EMPTY.reserved;
+        let (bids, asks) = (usize::from(depth.bid_levels), usize::from(depth.ask_levels));
+        if bids < LEVELS_MAX {
+            if bids == 0 {
+                (row.bid_price, row.bid_qty) = (none.bid_price, none.bid_qty);
+            }
+            let below = bids.saturating_sub(1);
+            self.depth.bid_price[below..].fill(UNDEF_PRICE);
+            self.depth.bid_qty[below..].fill(0);
+        }
+        if asks < LEVELS_MAX {
+            if asks == 0 {
+                (row.ask_price, row.ask_qty) = (none.ask_price, none.ask_qty);
+            }
+            let below = asks.saturating_sub(1);
+            self.depth.ask_price[below..].fill(UNDEF_PRICE);
+            self.depth.ask_qty[below..].fill(0);
+        }
+    }
 }
 
 /// The total order of rows (law 1): time, trade before book, symbol, sequence, receive time, content.
@@ -85,11 +126,11 @@ impl Stream {
         self.rows.len() < self.rows_max
     }
 
-    /// Takes a row to its place in the order. Returns whether it had to be moved before another.
+    /// Takes a raw row to its place in the order. Returns whether it had to be moved before another.
     ///
     /// A row further back in time than the window is refused, by its number within the stream.
-    pub fn push(&mut self, row: &Row) -> Result<bool, Fault> {
-        let ts_ns = row.event.ts_exch_ns;
+    pub fn push(&mut self, event: &Event, depth: &Depth, seq: u64) -> Result<bool, Fault> {
+        let ts_ns = event.ts_exch_ns;
         if self.closed {
             return Err(Fault::new(
                 Status::InvalidState,
@@ -113,13 +154,17 @@ impl Stream {
         self.ts_newest_ns = ts_newest_before_ns.max(ts_ns);
         let mut place = self.rows.len();
         if self.rows.back().is_none_or(|last| last.event.ts_exch_ns < ts_ns) {
-            self.rows.push_back(*row); // most rows
+            // Most rows. Written where they stay, since a copy of what was just written has to wait for it.
+            self.rows.push_back(Row::EMPTY);
+            self.rows.back_mut().into_iter().for_each(|row| row.set(event, depth, seq));
             return Ok(ts_ns < ts_newest_before_ns);
         }
-        while place > 0 && order(row, &self.rows[place - 1], self.trade_first).is_lt() {
+        let mut row = Row::EMPTY;
+        row.set(event, depth, seq);
+        while place > 0 && order(&row, &self.rows[place - 1], self.trade_first).is_lt() {
             place -= 1;
         }
-        self.rows.insert(place, *row);
+        self.rows.insert(place, row);
         Ok(ts_ns < ts_newest_before_ns)
     }
 
