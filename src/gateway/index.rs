@@ -86,7 +86,7 @@ mod tests {
     fn it_equals_a_map_over_random_inserts_and_removes() {
         let (mut index, mut map) = (OrderIndex::new(64), BTreeMap::new());
         let mut state = 1_u64;
-        let mut next_id = 0;
+        let mut next_id = u64::from(u32::MAX) - 10_000; // on to where the low half begins anew
         for _ in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             if map.len() < 64 && state >> 63 == 0 {
@@ -103,5 +103,6 @@ mod tests {
             }
             assert_eq!(index.get(next_id + 1), None);
         }
+        assert!(next_id > u64::from(u32::MAX) + 1_000);
     }
 }
