@@ -163,11 +163,11 @@ impl Exchange {
     #[inline(always)] // so that it is compiled for each side
     fn look_at(&mut self, shown: &Shown<'_>, side: Side, trace: &mut Trace) -> Places {
         let Shown { book, change, now, depth_max, .. } = shown;
+        let mut slot = self.orders.first(book.event.instrument, side);
         let on_side = shown.watched.on(side);
-        if !shown.is_for_all && !change.places.meets(on_side) {
+        if slot != NO_SLOT && !shown.is_for_all && !change.places.meets(on_side) {
             return on_side;
         }
-        let mut slot = self.orders.first(book.event.instrument, side);
         let mut watched = Places::NONE;
         while let Some(watch) = self.orders.watch(slot) {
             let Watch { price, mut place, next } = *watch;
@@ -221,7 +221,7 @@ impl Exchange {
         if is_traced {
             trace.saw(order, TraceWhat::Book, event, [0; WORLDS]);
         }
-        // What a queue had to learn from the first book after its arrival, it knows now.
+        // What a queue has to learn from the first book that shows its price, it learns when that comes into view.
         let watched = place.for_next_book(is_traced || order.own_shown > 0);
         *place = watched;
         watched

@@ -3,8 +3,8 @@
 //! Invariants: a slot below `orders_max` is the gateway's slot of the same order; the slots above hold ghosts, orders
 //! that were filled whole and whose other estimates are still followed. Each side's list runs from the best price to
 //! the worst, and at one price in order of arrival. What a book asks of every order lies apart from the rest of it; whoever
-//! takes the rest to change it makes the next book count. Nothing allocates after construction. Cost: an insertion walks
-//! the lane's own orders of that side only.
+//! takes the rest to change it, books and prints apart, makes the next book count. Nothing allocates after construction. Cost:
+//! an insertion walks the lane's own orders of that side only.
 
 use super::Request;
 use super::queue::{Queue, WORLDS};
