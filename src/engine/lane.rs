@@ -2,7 +2,7 @@
 //!
 //! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
 //! the lane is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; the exchange's is two, see
-//! `exchange/still.rs`, and where it has nothing of the lane, it is left behind until a request arrives.
+//! `exchange/ahead.rs`, and where it has nothing of the lane, it is left behind until a request arrives.
 
 use super::context::Context;
 use crate::account::{Account, Totals, money};

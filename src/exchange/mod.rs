@@ -9,6 +9,7 @@
 //! them fills the order; the other two are figures, and an order that they would fill later lives on as a ghost.
 
 mod advance;
+mod ahead;
 mod arrive;
 mod auction;
 mod config;
@@ -18,7 +19,6 @@ mod passive;
 mod queue;
 mod resting;
 mod rules;
-mod still;
 mod taken;
 mod trace;
 mod walk;
@@ -39,13 +39,13 @@ use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
     Tif, TraceWhat, UNDEF_TIME, flags, kind,
 };
+use ahead::Looked;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 use auction::NO_MATCH;
 use queue::QueueRules;
 use resting::{NO_SLOT, Resting, RestingOrders};
-use still::Looked;
 use taken::Taken;
 
 /// What a strategy asked for, on its way to the exchange.
