@@ -8,10 +8,10 @@ mod support;
 
 use btcore::exchange::{
     Advance, Ask, Exchange, ExchangeConfig, Join, LOT, Market, Netting, Origin, Outbox, QueueModel,
-    Request, Terms, Trace, Unseen,
+    Request, Terms, Unseen,
 };
 use btcore::feed::{Feed, FeedConfig, Rows};
-use btcore::latency::{Fifo, Leg};
+use btcore::latency::Leg;
 use btcore::wire::{Instrument, OrderType, QueueRow, Side, Tif, kind};
 use support::*;
 
@@ -114,13 +114,7 @@ impl Stage {
             exchange: Exchange::new(config, ORDERS as usize, 1),
             instruments,
             feed,
-            out: Outbox {
-                line: Fifo::new(256),
-                response: Leg::Constant(0),
-                seed: 0,
-                queues: Vec::with_capacity(64),
-                trace: Trace::OFF,
-            },
+            out: Outbox::new(256, 64, &Leg::Constant(0), 0),
             gone: vec![],
             sent: vec![],
         }

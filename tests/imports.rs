@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("account", &["wire"]),
     ("analytics", &["wire"]),
     ("feed", &["wire", "book"]),
-    ("exchange", &["wire", "book", "feed", "latency"]),
+    ("exchange", &["wire", "book", "feed", "latency", "recorder"]),
     ("gateway", &["wire", "exchange", "latency", "recorder"]),
     // A strategy is handed the context that the engine makes.
     ("strategy", &["wire", "engine", "feed"]),

@@ -14,6 +14,7 @@ pub use fees::fees;
 use crate::wire::{Fill, Instrument, Rounding, Side, Status};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use money::{divide, narrow, value, value_at_mid};
 
 /// A position of one strategy in one instrument, as that strategy knows it now. Money in 1e-6.
@@ -57,8 +58,8 @@ pub struct Booked {
     pub value: i128,
     /// Position after it, lots.
     pub position_qty: i64,
-    /// Profit before fees of the round trip that it ended, if it did.
-    pub trip: Option<i128>,
+    /// How the round trip that it ended compares with nothing gained, before fees; `None` where it ended none.
+    pub trip: Option<Ordering>,
 }
 
 /// Sums over all positions at the marks, money 1e-6.
@@ -142,7 +143,7 @@ impl Account {
             holding.open_cost += cost - cost_closing - cost_closed;
             holding.pnl_trip += realised;
             if closed == holding.qty.abs() {
-                trip = Some(holding.pnl_trip);
+                trip = Some(holding.pnl_trip.cmp(&0));
                 holding.pnl_trip = 0;
                 holding.open_cost = cost - cost_closing;
             }

@@ -9,6 +9,7 @@ use crate::recorder::{DigestRecord, FillRow};
 use crate::strategy::Strategy;
 use crate::wire::{Fault, Fill, Report, ReportKind, TraceWhat};
 use alloc::format;
+use core::cmp::Ordering;
 
 /// Delivers an answer to the strategy whose order it is about.
 pub fn deliver<S: Strategy>(
@@ -29,8 +30,9 @@ fn deliver_report<S: Strategy>(
     report: &mut Report,
 ) -> Result<(), Fault> {
     let state = &mut lane.state;
-    report.ts_local_ns = state.now_ns;
-    state.digest.update(&DigestRecord::report(report));
+    let now_ns = state.now_ns;
+    state.digest.update(&DigestRecord::report(now_ns, report));
+    report.ts_local_ns = now_ns;
     if state.out.trace.is_of(report.order_id) {
         let what = TraceWhat::ToldReport(*report);
         state.out.trace.note_message(state.now_ns, what, report.price, report.qty);
@@ -40,8 +42,8 @@ fn deliver_report<S: Strategy>(
         state.counts.qty_accepted += u64::from(report.qty);
     }
     state.counts.orders_rejected += u64::from(report.kind == ReportKind::Rejected as u8);
-    if state.gateway.on_report(slot, report) {
-        state.recorder.order(state.gateway.row(slot))?;
+    if let Some(ended) = state.gateway.on_report(slot, report) {
+        state.recorder.order(state.gateway.row(slot), ended)?;
         state.gateway.release(slot);
     }
     lane.call(market, report.strategy as usize, "on_report", |code, context| {
@@ -57,7 +59,7 @@ fn deliver_fill<S: Strategy>(
     fill: &mut Fill,
 ) -> Result<(), Fault> {
     let state = &mut lane.state;
-    fill.ts_local_ns = state.now_ns;
+    let now_ns = state.now_ns;
     let instrument = &market.instruments[fill.instrument as usize];
     let booked = state.account.book(instrument, fill).map_err(|status| {
         let mut fault = state.money_fault(status);
@@ -65,33 +67,33 @@ fn deliver_fill<S: Strategy>(
         fault.message.insert_str(0, &name);
         fault
     })?;
-    fill.fee = booked.fee;
-    state.digest.update(&DigestRecord::fill(fill));
-    if state.out.trace.is_of(fill.order_id) {
-        let what = TraceWhat::ToldFill(*fill);
-        state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
-    }
+    state.digest.update(&DigestRecord::fill(now_ns, fill));
     state.recorder.fill(FillRow {
-        fill: *fill,
+        fill: Fill { ts_local_ns: now_ns, fee: booked.fee, ..*fill },
         ahead_qty,
         position_qty: booked.position_qty,
         pnl_realised: booked.pnl_realised,
     })?;
+    (fill.ts_local_ns, fill.fee) = (now_ns, booked.fee);
+    if state.out.trace.is_of(fill.order_id) {
+        let what = TraceWhat::ToldFill(*fill);
+        state.out.trace.note_message(state.now_ns, what, fill.price, fill.qty);
+    }
     state.turnover += booked.value;
     let counts = &mut state.counts;
     counts.fills += 1;
     counts.fills_inferred += u64::from(fill.inferred);
     counts.qty_filled += u64::from(fill.qty);
     match booked.trip {
-        Some(pnl) if pnl > 0 => counts.trips_won += 1,
-        Some(pnl) if pnl < 0 => counts.trips_lost += 1,
-        Some(_) => counts.trips_even += 1,
+        Some(Ordering::Greater) => counts.trips_won += 1,
+        Some(Ordering::Less) => counts.trips_lost += 1,
+        Some(Ordering::Equal) => counts.trips_even += 1,
         None => {}
     }
-    if let Some((is_first, has_ended)) = state.gateway.on_fill(slot, fill) {
+    if let Some((is_first, ended)) = state.gateway.on_fill(slot, fill) {
         state.counts.orders_filled += u64::from(is_first);
-        if has_ended {
-            state.recorder.order(state.gateway.row(slot))?;
+        if let Some(ended) = ended {
+            state.recorder.order(state.gateway.row(slot), ended)?;
             state.gateway.release(slot);
         }
     }

@@ -8,11 +8,11 @@ use super::context::Context;
 use crate::account::{Account, Totals, money};
 use crate::analytics::{Day, Drawdown};
 use crate::book::Book;
-use crate::exchange::{Exchange, ExchangeConfig, Market, Message, Outbox, Trace};
+use crate::exchange::{Exchange, ExchangeConfig, Market, Message, Outbox};
 use crate::feed::{Cursor, Window, class, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
-use crate::latency::{Arrival, Fifo, Legs, name_key};
-use crate::recorder::{DayRow, DigestRecord, OrderDigest, Recorder, SeriesRow};
+use crate::latency::{Arrival, Legs, name_key};
+use crate::recorder::{DayRow, DigestRecord, OrderDigest, OrderEnded, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
 use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, kind};
@@ -220,15 +220,12 @@ impl<S: Strategy> Lane<S> {
                 capacity.in_flight,
             ),
             exchange: Exchange::new(&config.exchange, capacity.orders_live, instruments),
-            out: Outbox {
-                line: Fifo::new(capacity.in_flight),
-                response: config.latency.response.clone(),
-                seed: config.seed,
-                queues: Vec::with_capacity(
-                    2 * (capacity.orders_live + config.exchange.ghosts_max) + 16,
-                ),
-                trace: Trace::OFF,
-            },
+            out: Outbox::new(
+                capacity.in_flight,
+                capacity.records,
+                &config.latency.response,
+                config.seed,
+            ),
             timers: Timers::new(capacity.timers),
             account: Account::new(strategies.len(), instruments),
             recorder: Recorder::new(capacity.records),
@@ -421,7 +418,7 @@ impl LaneState {
     /// Whether the caller should drain before the next instant.
     #[inline]
     pub fn wants_drain(&self) -> bool {
-        self.recorder.wants_drain() || self.out.trace.wants_drain()
+        self.recorder.wants_drain() || self.out.wants_drain()
     }
 
     /// Lets the exchange apply the row that it found ahead. What it answers is due some time, and is to be taken down.
@@ -429,7 +426,7 @@ impl LaneState {
     pub fn apply_found(&mut self, market: &Market<'_>, event: &Event) -> Result<(), Fault> {
         self.exchange.apply_found(market, event, &mut self.out)?;
         self.quiet_ns = self.quiet_ns.min(self.out.line.due_ns());
-        if !self.out.queues.is_empty() {
+        if self.out.wants_drain() {
             self.quiet_ns = i64::MIN;
         }
         Ok(())
@@ -441,19 +438,6 @@ impl LaneState {
         if !self.exchange.is_idle() {
             self.exchange.catch_up_to(market, limit_ns, &mut self.out.trace);
         }
-    }
-
-    /// Takes down the orders that left the exchange.
-    #[inline]
-    pub fn note_queues(&mut self) -> Result<(), Fault> {
-        for row in &self.out.queues {
-            for (sum, qty) in self.counts.qty_estimated.iter_mut().zip(row.filled_qty) {
-                *sum += u64::from(qty);
-            }
-            self.recorder.queue(row)?;
-        }
-        self.out.queues.clear();
-        Ok(())
     }
 
     /// Bid plus ask of the mark of an instrument, as of the rows that [`Cursor::sync`] took in last.
@@ -589,10 +573,9 @@ impl LaneState {
             self.end_day(&totals)?;
         }
         self.exchange.finish(self.now_ns, &mut self.out)?;
-        self.note_queues()?;
         self.out.trace.check()?;
         while let Some(row) = self.gateway.take_open() {
-            self.recorder.order(&row)?;
+            self.recorder.order(&row, OrderEnded::of(&row))?;
         }
         Ok(())
     }
@@ -614,6 +597,7 @@ impl LaneState {
             ghosts_cut: self.exchange.ghosts_cut(),
             limits_unknown: self.exchange.limits_unknown(),
             requests_throttled: self.gateway.requests_throttled(),
+            qty_estimated: self.out.qty_estimated,
             ..self.counts.clone()
         })
     }

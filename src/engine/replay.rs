@@ -266,7 +266,7 @@ impl<S: Strategy> Replay<S> {
     pub fn drain(&mut self, lane: usize, sink: &mut dyn Sink) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.state.recorder.drain(sink);
-            lane.state.out.trace.drain().for_each(|row| sink.trace(&row));
+            lane.state.out.drain(sink);
         }
     }
 

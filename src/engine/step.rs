@@ -263,9 +263,6 @@ fn messages_arrive<S: Strategy>(
             gateway.pop();
         }
     }
-    if !lane.state.out.queues.is_empty() {
-        lane.state.note_queues()?;
-    }
     while let Some(mut response) = lane.state.out.line.pop_due(t_ns) {
         answer::deliver(lane, market, &mut response)?;
     }

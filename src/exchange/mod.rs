@@ -35,6 +35,7 @@ pub use trace::Trace;
 use crate::book::{Book, passive_sides};
 use crate::feed::{Cursor, Places, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
+use crate::recorder::{Sink, put, rows_wanted};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
     Tif, TraceWhat, UNDEF_TIME, flags, kind,
@@ -121,13 +122,43 @@ pub struct Outbox {
     pub response: Leg,
     /// Seed of its draws.
     pub seed: u64,
-    /// Orders that left in every world. For the recorder, not for the strategy.
+    /// Orders that left in every world. For whoever drains, not for the strategy.
     pub queues: Vec<QueueRow>,
+    queues_max: usize,
+    /// Filled quantity of those in each world, lots.
+    pub qty_estimated: [u64; WORLDS],
     /// What happens to the order that is traced, if one is. For whoever asked.
     pub trace: Trace,
 }
 
 impl Outbox {
+    /// An empty one, for so many answers under way and so many rows between two drains. Allocates once.
+    pub fn new(in_flight: usize, rows_max: usize, response: &Leg, seed: u64) -> Self {
+        Outbox {
+            line: Fifo::new(in_flight),
+            response: response.clone(),
+            seed,
+            queues: Vec::with_capacity(rows_max),
+            queues_max: rows_max,
+            qty_estimated: [0; WORLDS],
+            trace: Trace::OFF,
+        }
+    }
+
+    /// Whether the caller should drain before the next instant.
+    #[inline]
+    pub fn wants_drain(&self) -> bool {
+        self.queues.len() > rows_wanted(self.queues_max) || self.trace.wants_drain()
+    }
+
+    /// Hands every row to `sink`.
+    pub fn drain(&mut self, sink: &mut dyn Sink) {
+        self.queues.drain(..).for_each(|row| sink.queue(&row));
+        self.trace.drain().for_each(|row| sink.trace(&row));
+    }
+
+    /// Puts an answer on its way. Inlined, so that it is built where it waits: see [`put`].
+    #[inline(always)]
     fn send(&mut self, ts_ns: i64, response: Response) -> Result<(), Fault> {
         let leg_ns = self.response.ns(ts_ns, || {
             let (order_id, what) = match &response.message {
@@ -137,16 +168,16 @@ impl Outbox {
             draw([self.seed, RESPONSE, order_id, draw([ts_ns as u64, what, 0, 0])])
         });
         let arrival_ns = ts_ns.saturating_add(leg_ns);
-        self.line.push(arrival_ns, response).map_err(|_| {
-            Fault::new(
-                Status::Full,
-                format!(
-                    "the exchange's answers at {ts_ns} do not fit the lane's response line; \
-                     raise capacity.in_flight"
-                ),
-            )
-        })
+        self.line.push(arrival_ns, response).map_err(|_| line_full(ts_ns))
     }
+}
+
+#[cold]
+fn line_full(ts_ns: i64) -> Fault {
+    let message = format!(
+        "the exchange's answers at {ts_ns} do not fit the lane's response line; raise capacity.in_flight"
+    );
+    Fault::new(Status::Full, message)
 }
 
 /// What this lane has at the exchange in one instrument, besides its orders.
@@ -513,13 +544,12 @@ impl Exchange {
     }
 }
 
-/// Tells the recorder what the estimates made of an order that leaves for good.
+/// Writes down what the estimates made of an order that leaves for good.
 fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
-    if out.queues.len() == out.queues.capacity() {
-        let message = format!("more than {} orders ended at {ts_ns}", out.queues.len());
-        return Err(Fault::new(Status::Full, message));
+    put(&mut out.queues, queue_row(order, ts_ns), out.queues_max, "queues")?;
+    for (sum, qty) in out.qty_estimated.iter_mut().zip(order.filled) {
+        *sum += u64::from(qty);
     }
-    out.queues.push(queue_row(order, ts_ns));
     out.trace.noted(order, TraceWhat::Gone, ts_ns);
     Ok(())
 }
@@ -536,7 +566,6 @@ fn queue_row(order: &Resting, ts_end_ns: i64) -> QueueRow {
 }
 
 /// Sends a report about an order in its present state.
-#[inline(always)] // measured: a call of its own costs each request 35 instructions
 fn report(
     order: &Resting,
     slot: u32,

@@ -17,6 +17,10 @@ pub struct Fifo<T> {
     due_ns: i64,
 }
 
+/// No message fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 impl<T: Copy> Fifo<T> {
     /// An empty line for `capacity` messages, at least one. Allocates once; memory is touched as messages come.
     pub fn new(capacity: usize) -> Self {
@@ -29,10 +33,14 @@ impl<T: Copy> Fifo<T> {
         self.capacity - self.len
     }
 
-    /// Appends a message that would arrive at `arrival_ns` on its own; gives it back when the line is full.
-    pub fn push(&mut self, arrival_ns: i64, message: T) -> Result<(), T> {
+    /// Appends a message that would arrive at `arrival_ns` on its own. Inlined, so that it is built where it waits.
+    ///
+    /// # Errors
+    /// Where the line is full.
+    #[inline(always)]
+    pub fn push(&mut self, arrival_ns: i64, message: T) -> Result<(), Full> {
         if self.len == self.capacity {
-            return Err(message);
+            return Err(Full);
         }
         let mut place = self.first + self.len;
         if place >= self.capacity {
@@ -40,13 +48,20 @@ impl<T: Copy> Fifo<T> {
         }
         match self.slots.get_mut(place) {
             Some(slot) => *slot = (arrival_ns, message),
-            None => self.slots.push((arrival_ns, message)), // the one behind the last that was ever needed
+            None => self.append(arrival_ns, message),
         }
         if self.len == 0 {
             self.due_ns = arrival_ns;
         }
         self.len += 1;
         Ok(())
+    }
+
+    /// The slot behind the last that was ever needed.
+    #[cold]
+    #[inline(never)]
+    fn append(&mut self, arrival_ns: i64, message: T) {
+        self.slots.push((arrival_ns, message));
     }
 
     /// Drops every message.
@@ -81,6 +96,7 @@ impl<T: Copy> Fifo<T> {
     }
 
     /// Takes the first message if it may leave by `now_ns`.
+    #[inline(always)]
     pub fn pop_due(&mut self, now_ns: i64) -> Option<T> {
         let message = *self.first_due(now_ns)?;
         self.pop();

@@ -78,10 +78,10 @@ impl DigestRecord {
         bytes
     }
 
-    /// The event of a delivered report.
-    pub fn report(report: &Report) -> Self {
+    /// The event of a report that is delivered at `now_ns`.
+    pub fn report(now_ns: i64, report: &Report) -> Self {
         DigestRecord {
-            ts_local_ns: report.ts_local_ns,
+            ts_local_ns: now_ns,
             ts_exch_ns: report.ts_exch_ns,
             order_id: report.order_id,
             price: report.price,
@@ -95,10 +95,10 @@ impl DigestRecord {
         }
     }
 
-    /// The event of a delivered fill.
-    pub fn fill(fill: &Fill) -> Self {
+    /// The event of a fill that is delivered at `now_ns`.
+    pub fn fill(now_ns: i64, fill: &Fill) -> Self {
         DigestRecord {
-            ts_local_ns: fill.ts_local_ns,
+            ts_local_ns: now_ns,
             ts_exch_ns: fill.ts_exch_ns,
             order_id: fill.order_id,
             price: fill.price,

@@ -68,6 +68,27 @@ pub struct OrderRow {
     pub reason: Reason,
 }
 
+/// What an order's end makes of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderEnded {
+    /// Filled quantity, lots.
+    pub filled_qty: u32,
+    /// How it ended.
+    pub end: OrderEnd,
+    /// Why.
+    pub reason: Reason,
+    /// When it ended at the exchange, ns; `UNDEF_TIME` while open.
+    pub ts_end_ns: i64,
+}
+
+impl OrderEnded {
+    /// The row as it is: still open.
+    pub fn of(row: &OrderRow) -> Self {
+        let OrderRow { filled_qty, end, reason, ts_end_ns, .. } = *row;
+        OrderEnded { filled_qty, end, reason, ts_end_ns }
+    }
+}
+
 /// One order at the moment it was sent, for whoever keeps the marks of its time; its [`OrderRow`] may come much later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentRow {
@@ -168,7 +189,6 @@ pub struct Recorder {
     /// Orders sent, if they are kept.
     sents: Option<Vec<SentRow>>,
     fills: Vec<FillRow>,
-    queues: Vec<QueueRow>,
     series: Vec<SeriesRow>,
     days: Vec<DayRow>,
     logs: Vec<LogLine>,
@@ -191,13 +211,12 @@ impl Recorder {
             orders: Vec::with_capacity(rows_max),
             sents: None,
             fills: Vec::with_capacity(rows_max),
-            queues: Vec::with_capacity(rows_max),
             series: Vec::with_capacity(rows_max),
             days: Vec::with_capacity(rows_max),
             logs: Vec::with_capacity(rows_max),
             text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
             log_instant: (i64::MIN, 0, 0),
-            rows_wanted: DRAIN_ROWS.min(rows_max / 2),
+            rows_wanted: rows_wanted(rows_max),
             wants_drain: false,
         }
     }
@@ -235,34 +254,31 @@ impl Recorder {
         !self.fills.is_empty() || self.sents.as_ref().is_some_and(|sents| !sents.is_empty())
     }
 
-    /// Writes an order that ended.
-    pub fn order(&mut self, row: &OrderRow) -> Result<(), Fault> {
+    /// Writes an order that ended so, or is open at the end of the run.
+    pub fn order(&mut self, row: &OrderRow, ended: OrderEnded) -> Result<(), Fault> {
+        let OrderEnded { filled_qty, end, reason, ts_end_ns } = ended;
+        let row = OrderRow { filled_qty, end, reason, ts_end_ns, ..*row };
         self.wants_drain |= put(&mut self.orders, row, self.rows_max, "orders")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a fill.
+    #[inline]
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.fills, &row, self.rows_max, "fills")? > self.rows_wanted;
-        Ok(())
-    }
-
-    /// Writes what the estimates made of an order.
-    pub fn queue(&mut self, row: &QueueRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.queues, row, self.rows_max, "queues")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.fills, row, self.rows_max, "fills")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
         self.wants_drain |=
-            put(&mut self.series, &row, self.rows_max, "timeseries")? > self.rows_wanted;
+            put(&mut self.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.days, &row, self.rows_max, "days")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.days, row, self.rows_max, "days")? > self.rows_wanted;
         Ok(())
     }
 
@@ -289,7 +305,6 @@ impl Recorder {
         self.sents.iter_mut().flat_map(|sents| sents.drain(..)).for_each(|row| sink.sent(&row));
         self.orders.drain(..).for_each(|row| sink.order(&row));
         self.fills.drain(..).for_each(|row| sink.fill(&row));
-        self.queues.drain(..).for_each(|row| sink.queue(&row));
         self.series.drain(..).for_each(|row| sink.series(&row));
         self.days.drain(..).for_each(|row| sink.day(&row));
         for line in self.logs.drain(..) {
@@ -302,17 +317,24 @@ impl Recorder {
     }
 }
 
-/// Writes a row; says how many the slab holds then.
-fn put<T: Copy>(
+/// Rows of a slab of `rows_max` above which it asks for a drain.
+pub fn rows_wanted(rows_max: usize) -> usize {
+    DRAIN_ROWS.min(rows_max / 2)
+}
+
+/// Writes a row; says how many the slab holds then. The row is built where it stays: to copy what was written a moment before,
+/// in pieces, is to wait until all of it has left the core's store queue.
+#[inline(always)]
+pub fn put<T: Copy>(
     slab: &mut Vec<T>,
-    row: &T,
+    row: T,
     rows_max: usize,
     name: &'static str,
 ) -> Result<usize, Fault> {
     if slab.len() == rows_max {
         return Err(overfull(rows_max, name));
     }
-    slab.push(*row);
+    slab.push(row);
     Ok(slab.len())
 }
 

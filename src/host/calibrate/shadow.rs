@@ -10,11 +10,10 @@ use crate::run::RunError;
 use crate::source::{self, Chunk, pending::Pending};
 use btcore::book::{Book, LevelState};
 use btcore::exchange::{
-    Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Terms, Trace,
-    WORLDS,
+    Ask, Exchange, ExchangeConfig, HINDSIGHT_NS, Market, Origin, Outbox, Request, Terms, WORLDS,
 };
 use btcore::feed::Feed;
-use btcore::latency::{Fifo, Leg};
+use btcore::latency::Leg;
 use btcore::wire::{Event, Fault, Instrument, OrderType, QueueRow, Status, Tif, UNDEF_TIME, kind};
 use std::collections::HashMap;
 
@@ -164,13 +163,7 @@ impl<'a> Stage<'a> {
             instruments,
             orders,
             empty: models.iter().map(one).collect(),
-            out: Outbox {
-                line: Fifo::new(ANSWERS_MAX),
-                response: Leg::Constant(0),
-                seed: 0,
-                queues: Vec::with_capacity(ANSWERS_MAX),
-                trace: Trace::OFF,
-            },
+            out: Outbox::new(ANSWERS_MAX, ANSWERS_MAX, &Leg::Constant(0), 0),
             outcomes: vec![None; orders.len()],
             live: Vec::new(),
             next: 0,
