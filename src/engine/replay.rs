@@ -54,6 +54,19 @@ pub struct Replay<S> {
     lanes: Vec<Lane<S>>,
     block_rows: u64,
     is_fed: bool,
+    /// The pass that a drain interrupted.
+    pass: Option<Pass>,
+}
+
+/// A pass of the lanes over the rows at hand, block by block.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    /// Rows of the window before the feed moved.
+    row_end_before: u64,
+    /// Where the block in progress ends.
+    row: u64,
+    /// The next lane of it.
+    lane: usize,
 }
 
 /// Rows that fit a core's own cache together with what the lanes read of their depth.
@@ -87,7 +100,7 @@ impl<S: Strategy> Replay<S> {
         };
         let lanes = lanes.into_iter().map(lane).collect();
         let source = Source::Streams(Box::new(feed));
-        Ok(Replay { source, instruments, lanes, block_rows, is_fed: false })
+        Ok(Replay { source, instruments, lanes, block_rows, is_fed: false, pass: None })
     }
 
     /// Lanes over a tape that is whole: it needs drains alone.
@@ -114,7 +127,7 @@ impl<S: Strategy> Replay<S> {
         };
         let lanes = lanes.into_iter().map(lane).collect();
         let source = Source::Tape(tape);
-        Ok(Replay { source, instruments, lanes, block_rows, is_fed: true })
+        Ok(Replay { source, instruments, lanes, block_rows, is_fed: true, pass: None })
     }
 
     /// Instruments in the run's order: the index is `Event::instrument`.
@@ -159,14 +172,13 @@ impl<S: Strategy> Replay<S> {
     /// As [`Replay::run`].
     pub fn run_watched(&mut self, mut watch: impl FnMut(u64, &[Event])) -> Result<Need, Fault> {
         loop {
-            let row_end_before = self.window().row_end();
-            if let Source::Streams(feed) = &mut self.source {
-                feed.pump();
-                watch(row_end_before, feed.window().events_from(row_end_before));
-            }
-            self.is_fed = self.source.feed().is_done();
-            if let Some(lane) = self.run_lanes()? {
-                return Ok(Need::Drain(lane));
+            let mut pass = match self.pass.take() {
+                Some(pass) => pass,
+                None => self.begin_pass(&mut watch),
+            };
+            if self.run_lanes(&mut pass)? == Pause::Drain {
+                self.pass = Some(pass);
+                return Ok(Need::Drain(pass.lane));
             }
             if self.is_fed {
                 return Ok(Need::Nothing);
@@ -175,27 +187,41 @@ impl<S: Strategy> Replay<S> {
                 self.make_room()?;
             } else if let Some(stream) = self.source.feed().starving() {
                 return Ok(Need::Rows(stream));
-            } else if self.window().row_end() == row_end_before {
+            } else if self.window().row_end() == pass.row_end_before {
                 return Err(Fault::new(Status::InvalidState, "the feed does not move".into()));
             }
         }
     }
 
+    /// Lets the feed take in what there is.
+    fn begin_pass(&mut self, watch: &mut impl FnMut(u64, &[Event])) -> Pass {
+        let row_end_before = self.window().row_end();
+        if let Source::Streams(feed) = &mut self.source {
+            feed.pump();
+            watch(row_end_before, feed.window().events_from(row_end_before));
+        }
+        self.is_fed = self.source.feed().is_done();
+        Pass { row_end_before, row: self.block_end(self.row_oldest()), lane: 0 }
+    }
+
+    fn block_end(&self, row: u64) -> u64 {
+        row.saturating_add(self.block_rows).min(self.window().row_end())
+    }
+
     /// Runs the lanes over the rows at hand, block by block, so that a block is in cache for all of them; the first that wants
-    /// a drain stops the pass.
-    fn run_lanes(&mut self) -> Result<Option<usize>, Fault> {
-        let row_end = self.window().row_end();
-        let mut row = self.row_oldest();
+    /// a drain stops the pass, which goes on with that lane: the others have nothing to do.
+    fn run_lanes(&mut self, pass: &mut Pass) -> Result<Pause, Fault> {
         loop {
-            row = row.saturating_add(self.block_rows).min(row_end);
-            for index in 0..self.lanes.len() {
-                if self.run_lane(index, row)? == Pause::Drain {
-                    return Ok(Some(index));
+            while pass.lane < self.lanes.len() {
+                if self.run_lane(pass.lane, pass.row)? == Pause::Drain {
+                    return Ok(Pause::Drain);
                 }
+                pass.lane += 1;
             }
-            if row == row_end {
-                return Ok(None);
+            if pass.row == self.window().row_end() {
+                return Ok(Pause::Limit);
             }
+            *pass = Pass { row: self.block_end(pass.row), lane: 0, ..*pass };
         }
     }
 
