@@ -12,7 +12,6 @@ use btcore::feed::FeedConfig;
 use btcore_benches::case::{BANDWIDTH_SHARE_MIN, Case};
 use btcore_benches::tape::Tape;
 use btcore_benches::{clock, pass, scan, wall};
-use btcore_ffi::CStrategy;
 use std::sync::Arc;
 
 const LENGTHS: [(&str, usize, usize); 2] = [("memory", 1_000_000, 1), ("cache", 65_536, 15)];
@@ -77,12 +76,12 @@ fn lane_ns(case: &Case, merged: &Arc<Merged>, tape: &Tape, times: usize) -> f64 
     let mut ns = 0;
     for _ in 0..times {
         let slot = plugin.slot(&[("phase", 0)]);
-        let mut replay: Replay<CStrategy> =
-            Replay::over(merged.clone(), vec![(pass::lane(0), vec![slot])]).expect("it is whole");
+        let replay = Replay::over(merged.clone(), vec![(pass::lane(0), vec![slot])]);
+        let mut lanes = pass::Lanes::of(replay.expect("it is whole"));
         let start_ns = clock::cpu_ns();
-        pass::end(&mut replay);
+        pass::end(&mut lanes);
         ns += clock::cpu_ns() - start_ns;
-        pass::counts(&mut replay, false);
+        pass::counts(&mut lanes, false);
     }
     ns as f64 / (tape.len() * times) as f64
 }

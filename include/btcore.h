@@ -194,7 +194,7 @@
 #define BT_NEED_NOTHING 0
 /** `bt_engine_run` needs rows of stream `index`, or its close. */
 #define BT_NEED_ROWS 1
-/** `bt_engine_run` needs a drain of lane `index`. */
+/** `bt_engine_run` needs a drain of lane `index`: it has written much, or another lane is next, whose rows go to the same memory. */
 #define BT_NEED_DRAIN 2
 
 /** Why. Zero means no reason was needed. */

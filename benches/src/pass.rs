@@ -66,16 +66,36 @@ pub fn lane(number: usize) -> LaneConfig {
     }
 }
 
+/// Lanes in a pass, and what their strategies say of themselves at its end.
+pub struct Lanes {
+    replay: Replay<CStrategy>,
+    told: Vec<Told>,
+}
+
+impl Lanes {
+    /// Those of a replay.
+    pub fn of(replay: Replay<CStrategy>) -> Self {
+        let told = vec![Told::default(); replay.lane_count()];
+        Lanes { replay, told }
+    }
+
+    /// Runs as far as the rows at hand allow; the stream whose rows are wanted, if they are not over.
+    fn run(&mut self) -> Option<usize> {
+        loop {
+            match self.replay.run().expect("it runs") {
+                Need::Nothing => return None,
+                Need::Drain(lane) => self.replay.drain(lane, &mut self.told[lane]),
+                Need::Rows(stream) => return Some(stream),
+            }
+        }
+    }
+}
+
 /// A replay of so many lanes, one strategy each; lane n begins n events after the first.
 ///
 /// # Panics
 /// The core refuses the config.
-pub fn replay(
-    tape: &Tape,
-    plugin: &Plugin,
-    params: &[(&str, i64)],
-    lanes: usize,
-) -> Replay<CStrategy> {
+pub fn replay(tape: &Tape, plugin: &Plugin, params: &[(&str, i64)], lanes: usize) -> Lanes {
     let sessions = tape.sessions();
     let instruments = (0..tape.instruments).map(|n| instrument(n, sessions.clone())).collect();
     let lanes = (0..lanes).map(|number| {
@@ -87,18 +107,7 @@ pub fn replay(
     let mut replay = replay.expect("a valid config");
     // As a run that writes tables does.
     replay.keep_sent();
-    replay
-}
-
-struct Discard;
-
-impl Sink for Discard {
-    fn order(&mut self, _: &OrderRow) {}
-    fn fill(&mut self, _: &FillRow) {}
-    fn queue(&mut self, _: &QueueRow) {}
-    fn series(&mut self, _: &SeriesRow) {}
-    fn day(&mut self, _: &DayRow) {}
-    fn log(&mut self, _: i64, _: u32, _: u8, _: &str) {}
+    Lanes::of(replay)
 }
 
 /// Runs the first `rows` rows of the tape, to the end of the run. Callgrind knows it by its name.
@@ -107,27 +116,22 @@ impl Sink for Discard {
 /// The run fails.
 #[inline(never)]
 #[unsafe(no_mangle)]
-pub fn bench_pass(replay: &mut Replay<CStrategy>, tape: &Tape, rows: usize) {
-    feed(replay, tape, 0, rows);
-    end(replay);
+pub fn bench_pass(lanes: &mut Lanes, tape: &Tape, rows: usize) {
+    feed(lanes, tape, 0, rows);
+    end(lanes);
 }
 
 /// Feeds rows from `first` to before `last` and runs as far as they allow.
 ///
 /// # Panics
 /// The run fails.
-pub fn feed(replay: &mut Replay<CStrategy>, tape: &Tape, first: usize, last: usize) {
+pub fn feed(lanes: &mut Lanes, tape: &Tape, first: usize, last: usize) {
     let mut next = first;
-    loop {
-        match replay.run().expect("it runs") {
-            Need::Nothing => return,
-            Need::Drain(lane) => replay.drain(lane, &mut Discard),
-            Need::Rows(_) if next == last => return,
-            Need::Rows(stream) => {
-                let chunk = tape.rows(next, last.min(next + CHUNK_ROWS));
-                next += replay.push(stream, chunk).expect("the rows are good");
-            }
-        }
+    while let Some(stream) = lanes.run()
+        && next < last
+    {
+        let chunk = tape.rows(next, last.min(next + CHUNK_ROWS));
+        next += lanes.replay.push(stream, chunk).expect("the rows are good");
     }
 }
 
@@ -135,13 +139,9 @@ pub fn feed(replay: &mut Replay<CStrategy>, tape: &Tape, first: usize, last: usi
 ///
 /// # Panics
 /// The run fails.
-pub fn end(replay: &mut Replay<CStrategy>) {
-    loop {
-        match replay.run().expect("it runs") {
-            Need::Nothing => return,
-            Need::Drain(lane) => replay.drain(lane, &mut Discard),
-            Need::Rows(stream) => replay.close(stream),
-        }
+pub fn end(lanes: &mut Lanes) {
+    while let Some(stream) = lanes.run() {
+        lanes.replay.close(stream);
     }
 }
 
@@ -149,22 +149,22 @@ pub fn end(replay: &mut Replay<CStrategy>) {
 ///
 /// # Panics
 /// A strategy was not called once for every row, or `quotes` and it neither ordered nor filled.
-pub fn counts(replay: &mut Replay<CStrategy>, quotes: bool) -> Vec<Counts> {
-    let lanes = replay.lane_count();
+pub fn counts(lanes: &mut Lanes, quotes: bool) -> Vec<Counts> {
+    let Lanes { replay, told } = lanes;
+    let lane_count = replay.lane_count();
     let count = |lane| {
-        let mut told = Told::default();
-        replay.drain(lane, &mut told);
+        replay.drain(lane, &mut told[lane]);
         let summary = replay.summary(lane).expect("a lane");
-        let Told { calls, requests } = told;
+        let Told { calls, requests } = told[lane];
         assert_eq!(calls, summary.rows_delivered, "it asked for every event");
         assert!(!quotes || summary.orders > 0 && summary.fills > 0, "it trades: {summary:?}");
         Counts { calls, requests, summary }
     };
-    (0..lanes).map(count).collect()
+    (0..lane_count).map(count).collect()
 }
 
-/// Hears what a strategy says in `on_end`.
-#[derive(Default)]
+/// Hears what a strategy says in `on_end`, and nothing else.
+#[derive(Clone, Copy, Default)]
 struct Told {
     calls: u64,
     requests: u64,

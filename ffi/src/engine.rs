@@ -25,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub const BT_NEED_NOTHING: u32 = 0;
 /// `bt_engine_run` needs rows of stream `index`, or its close.
 pub const BT_NEED_ROWS: u32 = 1;
-/// `bt_engine_run` needs a drain of lane `index`.
+/// `bt_engine_run` needs a drain of lane `index`: it has written much, or another lane is next, whose rows go to the same memory.
 pub const BT_NEED_DRAIN: u32 = 2;
 
 /// What a run needs before it can go on.

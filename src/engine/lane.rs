@@ -12,10 +12,10 @@ use crate::exchange::{Exchange, ExchangeConfig, Market, Message, Outbox};
 use crate::feed::{Cursor, Window, class, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Legs, name_key};
-use crate::recorder::{DayRow, DigestRecord, OrderDigest, OrderEnded, Recorder, SeriesRow};
+use crate::recorder::{self, DayRow, DigestRecord, OrderDigest, OrderEnded, Recorder, SeriesRow};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
-use crate::wire::{Event, Instrument, Status, TraceWhat, UNDEF_TIME, kind};
+use crate::wire::{Event, Instrument, QueueRow, Status, TraceWhat, UNDEF_TIME, kind};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -151,6 +151,25 @@ pub(super) enum Phase {
     Closing,
     /// `on_end` runs or has run; requests are refused.
     Ended,
+}
+
+/// Memory for what lanes write down, one set for all lanes of a replay.
+#[derive(Default)]
+pub(super) struct Slabs {
+    rows: recorder::Slabs,
+    queues: Vec<QueueRow>,
+}
+
+impl Slabs {
+    /// Room for `rows_max` rows of each kind, but for orders sent. Allocates once.
+    pub fn new(rows_max: usize) -> Self {
+        Slabs { rows: recorder::Slabs::new(rows_max), queues: Vec::with_capacity(rows_max) }
+    }
+
+    /// Makes room for orders as they are sent. Allocates.
+    pub fn keep_sent(&mut self) {
+        self.rows.keep_sent(self.queues.capacity());
+    }
 }
 
 /// Everything of a lane but the strategies' code.
@@ -413,6 +432,17 @@ impl LaneState {
             self.out.trace.note_message(self.now_ns, sent_as(kind), *price, *qty);
         }
         self.digest.update(&DigestRecord::sent(self.now_ns, kind, row, *price, *qty));
+    }
+
+    /// Takes slabs to write into, and gives back those it had: all, or none.
+    pub fn swap(&mut self, slabs: &mut Slabs) {
+        self.recorder.swap(&mut slabs.rows);
+        core::mem::swap(&mut self.out.queues, &mut slabs.queues);
+    }
+
+    /// Whether a row waits for a drain that others' rows must not get among.
+    pub fn holds_rows(&self) -> bool {
+        !self.recorder.is_empty() || !self.out.queues.is_empty()
     }
 
     /// Whether the caller should drain before the next instant.

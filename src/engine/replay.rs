@@ -3,7 +3,9 @@
 //! Invariants: a lane runs only instants before the newest known row, less as far as its exchange may look ahead, so no
 //! chunk edge shows; rows are dropped only behind every lane. The caller's loop is `run`, and then what [`Need`] says, until `Nothing`.
 
-use super::lane::{Lane, LaneConfig, LaneSummary, Phase, Settled, StrategySlot, check_money};
+use super::lane::{
+    Lane, LaneConfig, LaneSummary, Phase, Settled, Slabs, StrategySlot, check_money,
+};
 use super::step::{self, Pause};
 use super::tape::Tape;
 use crate::exchange::{Market, Trace};
@@ -25,7 +27,7 @@ use alloc::vec::Vec;
 pub enum Need {
     /// Rows of this stream, or its close.
     Rows(usize),
-    /// A drain of this lane's recorder.
+    /// A drain of this lane's recorder: it has written much, or another lane is next.
     Drain(usize),
     /// Nothing: the run is over.
     Nothing,
@@ -56,6 +58,9 @@ pub struct Replay<S> {
     is_fed: bool,
     /// The pass that a drain interrupted.
     pass: Option<Pass>,
+    /// Slabs, and the lane that they are lent to, if they are.
+    slabs: Slabs,
+    lent: Option<usize>,
 }
 
 /// A pass of the lanes over the rows at hand, block by block.
@@ -91,7 +96,7 @@ impl<S: Strategy> Replay<S> {
         if !faults.is_empty() {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
-        let block_rows = block_rows(lanes.len());
+        let (block_rows, slabs) = (block_rows(lanes.len()), slabs(&lanes));
         let mut feed = Feed::new(feed, streams, &instruments);
         let lane = |(config, strategies)| {
             let mut lane = Lane::new(config, strategies, &instruments);
@@ -100,7 +105,16 @@ impl<S: Strategy> Replay<S> {
         };
         let lanes = lanes.into_iter().map(lane).collect();
         let source = Source::Streams(Box::new(feed));
-        Ok(Replay { source, instruments, lanes, block_rows, is_fed: false, pass: None })
+        Ok(Replay {
+            source,
+            instruments,
+            lanes,
+            block_rows,
+            is_fed: false,
+            pass: None,
+            slabs,
+            lent: None,
+        })
     }
 
     /// Lanes over a tape that is whole: it needs drains alone.
@@ -118,7 +132,7 @@ impl<S: Strategy> Replay<S> {
         if !faults.is_empty() {
             return Err(Fault::new(Status::InvalidConfig, faults.join("; ")));
         }
-        let block_rows = block_rows(lanes.len());
+        let (block_rows, slabs) = (block_rows(lanes.len()), slabs(&lanes));
         let instruments = tape.instruments.clone();
         let lane = |(config, strategies)| {
             let mut lane = Lane::new(config, strategies, &instruments);
@@ -127,7 +141,16 @@ impl<S: Strategy> Replay<S> {
         };
         let lanes = lanes.into_iter().map(lane).collect();
         let source = Source::Tape(tape);
-        Ok(Replay { source, instruments, lanes, block_rows, is_fed: true, pass: None })
+        Ok(Replay {
+            source,
+            instruments,
+            lanes,
+            block_rows,
+            is_fed: true,
+            pass: None,
+            slabs,
+            lent: None,
+        })
     }
 
     /// Instruments in the run's order: the index is `Event::instrument`.
@@ -176,9 +199,9 @@ impl<S: Strategy> Replay<S> {
                 Some(pass) => pass,
                 None => self.begin_pass(&mut watch),
             };
-            if self.run_lanes(&mut pass)? == Pause::Drain {
+            if let Some(lane) = self.run_lanes(&mut pass)? {
                 self.pass = Some(pass);
-                return Ok(Need::Drain(pass.lane));
+                return Ok(Need::Drain(lane));
             }
             if self.is_fed {
                 return Ok(Need::Nothing);
@@ -208,21 +231,41 @@ impl<S: Strategy> Replay<S> {
         row.saturating_add(self.block_rows).min(self.window().row_end())
     }
 
-    /// Runs the lanes over the rows at hand, block by block, so that a block is in cache for all of them; the first that wants
-    /// a drain stops the pass, which goes on with that lane: the others have nothing to do.
-    fn run_lanes(&mut self, pass: &mut Pass) -> Result<Pause, Fault> {
+    /// Runs the lanes over the rows at hand, block by block, so that a block is in cache for all of them. Stops where a lane is to
+    /// be drained: it wants to, or the next one wants the slabs. The pass goes on from there; lanes before it have nothing to do.
+    fn run_lanes(&mut self, pass: &mut Pass) -> Result<Option<usize>, Fault> {
         loop {
             while pass.lane < self.lanes.len() {
+                if let Some(full) = self.lend_slabs(pass.lane) {
+                    return Ok(Some(full));
+                }
                 if self.run_lane(pass.lane, pass.row)? == Pause::Drain {
-                    return Ok(Pause::Drain);
+                    return Ok(Some(pass.lane));
                 }
                 pass.lane += 1;
             }
             if pass.row == self.window().row_end() {
-                return Ok(Pause::Limit);
+                return Ok(None);
             }
             *pass = Pass { row: self.block_end(pass.row), lane: 0, ..*pass };
         }
+    }
+
+    /// Lends a lane the slabs; or names the one that has them, whose rows wait.
+    fn lend_slabs(&mut self, index: usize) -> Option<usize> {
+        if self.lent == Some(index) {
+            return None;
+        }
+        if let Some(lent) = self.lent {
+            let state = &mut self.lanes[lent].state;
+            if state.holds_rows() {
+                return Some(lent);
+            }
+            state.swap(&mut self.slabs);
+        }
+        self.lanes[index].state.swap(&mut self.slabs);
+        self.lent = Some(index);
+        None
     }
 
     /// Runs a lane as far as the rows before number `row_end` allow; to its end, if they are the last.
@@ -314,6 +357,7 @@ impl<S: Strategy> Replay<S> {
 
     /// Keeps the orders of every lane as they are sent, for [`Sink::sent`]. Before the first `run`: it allocates.
     pub fn keep_sent(&mut self) {
+        self.slabs.keep_sent();
         self.lanes.iter_mut().for_each(|lane| lane.state.recorder.keep_sent());
     }
 
@@ -365,6 +409,11 @@ impl<S: Strategy> Replay<S> {
 /// Rows that every lane runs over before the next ones; one lane alone takes all at once.
 fn block_rows(lanes: usize) -> u64 {
     if lanes == 1 { u64::MAX } else { BLOCK_ROWS }
+}
+
+/// Slabs for whichever lane writes most.
+fn slabs<S>(lanes: &[(LaneConfig, Vec<StrategySlot<S>>)]) -> Slabs {
+    Slabs::new(lanes.iter().map(|(config, _)| config.capacity.records).max().unwrap_or(0))
 }
 
 /// Every fault of a market.

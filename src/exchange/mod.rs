@@ -132,13 +132,14 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty one, for so many answers under way and so many rows between two drains. Allocates once.
+    /// An empty one, for so many answers under way, and so many rows between two drains in `queues`, which are lent to it.
+    /// Allocates once.
     pub fn new(in_flight: usize, rows_max: usize, response: &Leg, seed: u64) -> Self {
         Outbox {
             line: Fifo::new(in_flight),
             response: response.clone(),
             seed,
-            queues: Vec::with_capacity(rows_max),
+            queues: Vec::new(),
             queues_max: rows_max,
             qty_estimated: [0; WORLDS],
             trace: Trace::OFF,

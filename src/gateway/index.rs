@@ -91,7 +91,7 @@ impl OrderIndex {
     /// Fibonacci hashing: ids that follow each other lie apart, and none of a full table together.
     fn home(&self, low: u32) -> usize {
         let hash = u64::from(low.wrapping_mul(0x9E37_79B9));
-        self.size + (hash as usize * self.size >> 32)
+        self.size + ((hash * self.size as u64) >> 32) as usize
     }
 
     fn behind(&self, place: usize) -> usize {

@@ -1,7 +1,8 @@
 //! What a lane writes down: fixed slabs of rows that the caller drains, and the order digest.
 //!
 //! Invariants: nothing allocates after construction; a slab that holds `DRAIN_ROWS` rows, or is half full, asks for a drain
-//! at the next instant, and one that overflows within an instant is an error that names it. The digest covers every order
+//! at the next instant, and one that overflows within an instant is an error that names it. The lanes of a replay use the same
+//! slabs in turn, drained in between, so that their memory stays in cache. The digest covers every order
 //! event of the lane in lane order, whether or not anybody drains.
 
 mod digest;
@@ -181,18 +182,53 @@ struct LogLine {
     len: usize,
 }
 
-/// The slabs of one lane.
-#[derive(Debug)]
-pub struct Recorder {
-    rows_max: usize,
+/// Memory for rows, lent to one recorder at a time.
+#[derive(Debug, Default)]
+pub struct Slabs {
     orders: Vec<OrderRow>,
-    /// Orders sent, if they are kept.
-    sents: Option<Vec<SentRow>>,
+    sents: Vec<SentRow>,
     fills: Vec<FillRow>,
     series: Vec<SeriesRow>,
     days: Vec<DayRow>,
     logs: Vec<LogLine>,
     text: Vec<u8>,
+}
+
+impl Slabs {
+    /// Room for `rows_max` rows of each kind, but for orders sent. Allocates once.
+    pub fn new(rows_max: usize) -> Self {
+        Slabs {
+            orders: Vec::with_capacity(rows_max),
+            sents: Vec::new(),
+            fills: Vec::with_capacity(rows_max),
+            series: Vec::with_capacity(rows_max),
+            days: Vec::with_capacity(rows_max),
+            logs: Vec::with_capacity(rows_max),
+            text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
+        }
+    }
+
+    /// Makes room for orders as they are sent, where `rows_max` rows of each kind have room. Allocates.
+    ///
+    /// A slab begins an instant half full at most. Of the orders sent within one, as many as a slab holds may end in it, or the
+    /// slab of orders is full; the rest are alive, and half a slab holds more than those: twice a slab is always enough.
+    pub fn keep_sent(&mut self, rows_max: usize) {
+        self.sents = Vec::with_capacity(2 * rows_max);
+    }
+
+    /// Whether no row waits for a drain.
+    pub fn is_empty(&self) -> bool {
+        let Slabs { orders, sents, fills, series, days, logs, text: _ } = self;
+        orders.len() + sents.len() + fills.len() + series.len() + days.len() + logs.len() == 0
+    }
+}
+
+/// The recorder of one lane.
+#[derive(Debug)]
+pub struct Recorder {
+    rows_max: usize,
+    slabs: Slabs,
+    keeps_sent: bool,
     /// The instant of the last line, and the lines and bytes logged in it so far.
     log_instant: (i64, usize, usize),
     /// Rows of a slab above which it asks for a drain.
@@ -204,17 +240,12 @@ pub struct Recorder {
 const LOG_BYTES_MAX: usize = 64;
 
 impl Recorder {
-    /// Empty slabs of `rows_max` rows each. Allocates once.
+    /// One without memory, that will write at most `rows_max` rows of each kind between two drains.
     pub fn new(rows_max: usize) -> Self {
         Recorder {
             rows_max,
-            orders: Vec::with_capacity(rows_max),
-            sents: None,
-            fills: Vec::with_capacity(rows_max),
-            series: Vec::with_capacity(rows_max),
-            days: Vec::with_capacity(rows_max),
-            logs: Vec::with_capacity(rows_max),
-            text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
+            slabs: Slabs::default(),
+            keeps_sent: false,
             log_instant: (i64::MIN, 0, 0),
             rows_wanted: rows_wanted(rows_max),
             wants_drain: false,
@@ -227,58 +258,67 @@ impl Recorder {
         self.wants_drain
     }
 
-    /// Keeps orders as they are sent, from now on. Allocates.
-    ///
-    /// A slab begins an instant half full at most. Of the orders sent within one, as many as a slab holds may end in it, or the
-    /// slab of orders is full; the rest are alive, and half a slab holds more than those: twice a slab is always enough.
+    /// Takes slabs to write into, which have room for as many rows, and gives back those it had: all, or none.
+    pub fn swap(&mut self, slabs: &mut Slabs) {
+        core::mem::swap(&mut self.slabs, slabs);
+    }
+
+    /// Whether no row waits for a drain.
+    pub fn is_empty(&self) -> bool {
+        self.slabs.is_empty()
+    }
+
+    /// Keeps orders as they are sent, from now on: in slabs that have room for them.
     pub fn keep_sent(&mut self) {
-        self.sents = Some(Vec::with_capacity(2 * self.rows_max));
+        self.keeps_sent = true;
     }
 
     /// Whether orders are kept as they are sent.
     #[inline]
     pub fn keeps_sent(&self) -> bool {
-        self.sents.is_some()
+        self.keeps_sent
     }
 
-    /// Writes an order that was sent, if that is kept.
+    /// Writes an order that was sent, which is to be kept.
+    #[inline]
     pub fn sent(&mut self, row: SentRow) {
-        if let Some(sents) = &mut self.sents {
-            sents.push(row);
-            self.wants_drain |= sents.len() > self.rows_wanted;
-        }
+        self.slabs.sents.push(row);
+        self.wants_drain |= self.slabs.sents.len() > self.rows_wanted;
     }
 
     /// Whether a row waits here that marks belong to: an order sent, or a fill.
     pub fn holds_marked(&self) -> bool {
-        !self.fills.is_empty() || self.sents.as_ref().is_some_and(|sents| !sents.is_empty())
+        !self.slabs.fills.is_empty() || !self.slabs.sents.is_empty()
     }
 
     /// Writes an order that ended so, or is open at the end of the run.
     pub fn order(&mut self, row: &OrderRow, ended: OrderEnded) -> Result<(), Fault> {
         let OrderEnded { filled_qty, end, reason, ts_end_ns } = ended;
         let row = OrderRow { filled_qty, end, reason, ts_end_ns, ..*row };
-        self.wants_drain |= put(&mut self.orders, row, self.rows_max, "orders")? > self.rows_wanted;
+        self.wants_drain |=
+            put(&mut self.slabs.orders, row, self.rows_max, "orders")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a fill.
     #[inline]
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.fills, row, self.rows_max, "fills")? > self.rows_wanted;
+        self.wants_drain |=
+            put(&mut self.slabs.fills, row, self.rows_max, "fills")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
         self.wants_drain |=
-            put(&mut self.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
+            put(&mut self.slabs.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
         Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        self.wants_drain |= put(&mut self.days, row, self.rows_max, "days")? > self.rows_wanted;
+        self.wants_drain |=
+            put(&mut self.slabs.days, row, self.rows_max, "days")? > self.rows_wanted;
         Ok(())
     }
 
@@ -292,27 +332,29 @@ impl Recorder {
             return Err(Status::Full);
         }
         self.log_instant = (ts_ns, lines + 1, bytes + text.len());
-        let start = self.text.len();
-        self.text.extend_from_slice(text.as_bytes());
-        self.logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
+        let Slabs { logs, text: lines, .. } = &mut self.slabs;
+        let start = lines.len();
+        lines.extend_from_slice(text.as_bytes());
+        logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
         let wanted = self.rows_wanted;
-        self.wants_drain |= self.logs.len() > wanted || self.text.len() > wanted * LOG_BYTES_MAX;
+        self.wants_drain |= logs.len() > wanted || lines.len() > wanted * LOG_BYTES_MAX;
         Ok(())
     }
 
     /// Hands every row to `sink` and empties the slabs.
     pub fn drain(&mut self, sink: &mut dyn Sink) {
-        self.sents.iter_mut().flat_map(|sents| sents.drain(..)).for_each(|row| sink.sent(&row));
-        self.orders.drain(..).for_each(|row| sink.order(&row));
-        self.fills.drain(..).for_each(|row| sink.fill(&row));
-        self.series.drain(..).for_each(|row| sink.series(&row));
-        self.days.drain(..).for_each(|row| sink.day(&row));
-        for line in self.logs.drain(..) {
-            let bytes = &self.text[line.start..line.start + line.len];
+        let Slabs { orders, sents, fills, series, days, logs, text } = &mut self.slabs;
+        sents.drain(..).for_each(|row| sink.sent(&row));
+        orders.drain(..).for_each(|row| sink.order(&row));
+        fills.drain(..).for_each(|row| sink.fill(&row));
+        series.drain(..).for_each(|row| sink.series(&row));
+        days.drain(..).for_each(|row| sink.day(&row));
+        for line in logs.drain(..) {
+            let bytes = &text[line.start..line.start + line.len];
             let text = core::str::from_utf8(bytes).unwrap_or("(not UTF-8)");
             sink.log(line.ts_ns, line.strategy, line.level, text);
         }
-        self.text.clear();
+        text.clear();
         self.wants_drain = false;
     }
 }

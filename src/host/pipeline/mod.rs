@@ -12,8 +12,8 @@
 //! replay can ask for. Whoever fails or panics, every thread has ended when `drive` returns.
 //!
 //! Cost: a wake-up or two a chunk; nothing is allocated for one.
-//! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of at most one drain each, of which only those are touched that
-//! are needed at once.
+//! Memory: `ahead` + 1 chunks a stream, and `BATCHES` batches of a busy lane's drain each, or of as many rows of several lanes,
+//! of which only those are touched that are needed at once.
 
 pub mod pin;
 mod reader;
@@ -138,9 +138,7 @@ pub(crate) fn drive<S: Strategy, W: Written + Send>(
         let Turn { lines, mut times, .. } = turn;
         drop(lines);
         drop(pinned);
-        for lane in 0..lane_count {
-            records.finish(replay, lane);
-        }
+        records.finish(replay);
         times.wait_write += records.waited();
         drop(records);
         times.total = began.elapsed();

@@ -1,6 +1,6 @@
 //! The writer: takes what the lanes are drained of off the replay's hands, and writes it behind it.
 //!
-//! Invariants: batches are written in the order of the drains, each into its lane and each kind of row in its own
+//! Invariants: batches are written in the order of the drains, each drain into its lane and each kind of row in its own
 //! order, so every file has the bytes it would have without the thread. The first failure is kept and stops the
 //! replay at its next drain; batches that still come are given to their lanes all the same, since what a strategy complained of is
 //! to be told.
@@ -42,14 +42,16 @@ pub(crate) trait Written: Sink {
     }
 }
 
-/// One drain of one lane, behind the marks that were told until then.
+/// Drains of lanes, behind the marks that were told until the last of them.
 struct Batch {
     marks: Vec<Change>,
     newest_ns: i64,
     /// Where every lane has been drained and no older row is to come.
     settled: Option<Settled>,
-    /// `None` for marks alone.
-    lane: Option<usize>,
+    /// Whose the rows are, drain by drain; none for marks alone.
+    parts: Vec<Part>,
+    /// Rows of a kind that it has room for.
+    room: usize,
     sents: Vec<SentRow>,
     orders: Vec<OrderRow>,
     fills: Vec<FillRow>,
@@ -59,6 +61,20 @@ struct Batch {
     lines: Vec<LogLine>,
     text: String,
     traces: Vec<TraceRow>,
+}
+
+/// The rows of one drain: from where those of the part before it end.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    lane: usize,
+    sents: usize,
+    orders: usize,
+    fills: usize,
+    queues: usize,
+    series: usize,
+    days: usize,
+    lines: usize,
+    traces: usize,
 }
 
 struct LogLine {
@@ -106,7 +122,8 @@ impl Batch {
             marks: Vec::with_capacity(marks),
             newest_ns: i64::MIN,
             settled: None,
-            lane: None,
+            parts: Vec::with_capacity(records),
+            room: records,
             sents: Vec::with_capacity(if marks > 0 { records } else { 0 }),
             orders: Vec::with_capacity(records),
             fills: Vec::with_capacity(records),
@@ -120,21 +137,71 @@ impl Batch {
         }
     }
 
-    /// Gives everything to a lane, in the recorder's own order, and keeps the memory.
-    fn pour(&mut self, lane: &mut impl Sink) {
-        self.sents.drain(..).for_each(|row| lane.sent(&row));
-        self.orders.drain(..).for_each(|row| lane.order(&row));
-        self.fills.drain(..).for_each(|row| lane.fill(&row));
-        self.queues.drain(..).for_each(|row| lane.queue(&row));
-        self.series.drain(..).for_each(|row| lane.series(&row));
-        self.days.drain(..).for_each(|row| lane.day(&row));
-        let mut start = 0;
-        for line in self.lines.drain(..) {
-            lane.log(line.ts_ns, line.strategy, line.level, &self.text[start..line.end]);
-            start = line.end;
+    /// Drains a lane.
+    fn fill_from<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize) {
+        replay.drain(lane, self);
+        self.parts.push(Part {
+            lane,
+            sents: self.sents.len(),
+            orders: self.orders.len(),
+            fills: self.fills.len(),
+            queues: self.queues.len(),
+            series: self.series.len(),
+            days: self.days.len(),
+            lines: self.lines.len(),
+            traces: self.traces.len(),
+        });
+    }
+
+    /// Whether it is to be sent: it is half full, and one more drain may bring half as much again.
+    fn is_full(&self) -> bool {
+        let Batch { sents, orders, fills, queues, series, days, lines, traces, parts, .. } = self;
+        let rows = [sents.len(), orders.len(), fills.len(), queues.len(), series.len(), days.len()];
+        let most = rows.into_iter().chain([lines.len(), traces.len(), parts.len()]).max();
+        let half = self.room / 2;
+        most >= Some(half) || self.text.len() >= half.saturating_mul(LINE_BYTES)
+    }
+
+    /// Gives every part to its lane, in the recorder's own order.
+    fn pour<W: Sink>(&self, lanes: &mut [W]) {
+        let (mut from, mut text_start) = (Part::default(), 0);
+        for &to in &self.parts {
+            let lane = &mut lanes[to.lane];
+            self.sents[from.sents..to.sents].iter().for_each(|row| lane.sent(row));
+            self.orders[from.orders..to.orders].iter().for_each(|row| lane.order(row));
+            self.fills[from.fills..to.fills].iter().for_each(|row| lane.fill(row));
+            self.queues[from.queues..to.queues].iter().for_each(|row| lane.queue(row));
+            self.series[from.series..to.series].iter().for_each(|row| lane.series(row));
+            self.days[from.days..to.days].iter().for_each(|row| lane.day(row));
+            for line in &self.lines[from.lines..to.lines] {
+                let text = &self.text[text_start..line.end];
+                lane.log(line.ts_ns, line.strategy, line.level, text);
+                text_start = line.end;
+            }
+            self.traces[from.traces..to.traces].iter().for_each(|row| lane.trace(row));
+            from = to;
         }
+    }
+
+    /// The lanes that it has rows of, each once.
+    fn lanes(&self) -> impl Iterator<Item = usize> + '_ {
+        let is_last = |at: usize, lane| self.parts[at + 1..].iter().all(|part| part.lane != lane);
+        let parts = self.parts.iter().enumerate();
+        parts.filter(move |(at, part)| is_last(*at, part.lane)).map(|(_, part)| part.lane)
+    }
+
+    /// Forgets its rows, and keeps the memory.
+    fn clear(&mut self) {
+        self.parts.clear();
+        self.sents.clear();
+        self.orders.clear();
+        self.fills.clear();
+        self.queues.clear();
+        self.series.clear();
+        self.days.clear();
+        self.lines.clear();
         self.text.clear();
-        self.traces.drain(..).for_each(|row| lane.trace(&row));
+        self.traces.clear();
     }
 }
 
@@ -145,6 +212,8 @@ pub(super) struct Recorders {
     /// Batches to fill. The one that came back last is filled first: as long as the writer keeps up, it is always the same
     /// one, and the memory of the others is never touched.
     idle: ArrayVec<Batch, BATCHES>,
+    /// The one in the making: lanes that are many are drained often, of a few rows each.
+    open: Option<Batch>,
     has_failed: Arc<AtomicBool>,
     writer: Option<Thread>,
     /// Marks to tell, if a lane wants them, and how many at a time.
@@ -175,6 +244,7 @@ pub(super) fn join(records: usize, marked: Option<(usize, usize)>) -> (Recorders
         full: Some(full_in),
         spent: spent_out,
         idle: (0..BATCHES).map(|_| Batch::of(room, 2 * told)).collect(),
+        open: None,
         has_failed: has_failed.clone(),
         writer: None,
         changes: marked.map(|(instruments, _)| Changes::new(instruments, 2 * told)),
@@ -192,16 +262,20 @@ impl Recorders {
         self
     }
 
-    /// Drains a lane of a replay that is to go on, waiting for the writer if it is behind.
+    /// Drains a lane of a replay that is to go on, waiting for the writer if it is behind. The writer hears of it when there is
+    /// enough to tell.
     pub fn drain<S: Strategy>(
         &mut self,
         replay: &mut Replay<S>,
         lane: usize,
     ) -> Result<(), RunError> {
         let mut batch = self.batch(true)?;
-        replay.drain(lane, &mut batch);
-        batch.lane = Some(lane);
-        self.send(batch);
+        batch.fill_from(replay, lane);
+        if batch.is_full() {
+            self.send(batch);
+        } else {
+            self.open = Some(batch);
+        }
         self.check()
     }
 
@@ -213,11 +287,18 @@ impl Recorders {
         Ok(())
     }
 
-    /// Drains a lane of a replay that is over. A writer that is gone is told of when it is joined.
-    pub fn finish<S: Strategy>(&mut self, replay: &mut Replay<S>, lane: usize) {
-        if let Ok(mut batch) = self.batch(false) {
-            replay.drain(lane, &mut batch);
-            batch.lane = Some(lane);
+    /// Drains every lane of a replay that is over. A writer that is gone is told of when it is joined.
+    pub fn finish<S: Strategy>(&mut self, replay: &mut Replay<S>) {
+        for lane in 0..replay.lane_count() {
+            let Ok(mut batch) = self.batch(false) else { return };
+            batch.fill_from(replay, lane);
+            if batch.is_full() {
+                self.send(batch);
+            } else {
+                self.open = Some(batch);
+            }
+        }
+        if let Some(batch) = self.open.take() {
             self.send(batch);
         }
     }
@@ -263,6 +344,9 @@ impl Recorders {
     }
 
     fn batch(&mut self, heeds_signals: bool) -> Result<Batch, Gone> {
+        if let Some(open) = self.open.take() {
+            return Ok(open);
+        }
         let mut since = None;
         let batch = loop {
             let is_gone = self.spent.is_abandoned();
@@ -331,13 +415,14 @@ pub(super) fn run<W: Written>(
         if let Some(marks) = &mut marks {
             marks.take(&mut batch.marks, batch.newest_ns);
         }
-        if let Some(lane) = batch.lane.take().map(|lane| &mut lanes[lane]) {
-            batch.pour(lane);
+        batch.pour(lanes);
+        for lane in batch.lanes() {
             if let Some(marks) = &marks {
-                lane.settle(marks);
+                lanes[lane].settle(marks);
             }
-            note(lane.check());
+            note(lanes[lane].check());
         }
+        batch.clear();
         if let (Some(marks), Some(settled)) = (&mut marks, batch.settled.take()) {
             marks.settle(settled);
             settle(lanes, marks, &mut note);
