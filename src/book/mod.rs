@@ -59,7 +59,8 @@ impl Book<'_> {
         })
     }
 
-    /// What is known of `price` on `side`, when the source shows `depth_max` levels at most (law 4).
+    /// What is known of `price` on `side`, when the source shows `depth_max` levels at most (law 4). No price is that of a level
+    /// that is not shown.
     #[inline]
     pub fn state(&self, side: Side, price: i64, depth_max: u8) -> LevelState {
         let Book { event, depth } = self;
@@ -71,24 +72,17 @@ impl Book<'_> {
                 (depth.ask_levels, event.ask_price, event.ask_qty, &depth.ask_price, &depth.ask_qty)
             }
         };
-        if levels > 0 {
-            if price == touch {
-                return LevelState::Known(qty);
-            }
-            if side.is_better(price, touch) {
-                return LevelState::Empty;
-            }
-            let below = usize::from(levels - 1).min(prices.len());
-            for (shown, qty) in prices[..below].iter().zip(qtys) {
-                if price == *shown {
-                    return LevelState::Known(*qty);
-                }
-                if side.is_better(price, *shown) {
-                    return LevelState::Empty;
-                }
-            }
+        // All of them, since where to stop is what no processor can foresee: beyond the last one shown no price is a price.
+        let mut shown = if price == touch { qty } else { 0 };
+        for (level, qty) in prices.iter().zip(qtys) {
+            shown = if price == *level { *qty } else { shown };
         }
-        if levels < depth_max { LevelState::Empty } else { LevelState::Unknown }
+        if shown > 0 {
+            return LevelState::Known(shown);
+        }
+        let last = usize::from(levels).checked_sub(2).map_or(touch, |below| prices[below.min(3)]);
+        let is_beyond = levels >= depth_max && side.is_better(last, price);
+        if is_beyond { LevelState::Unknown } else { LevelState::Empty }
     }
 
     /// Best bid plus best ask, twice the mid price; `None` unless both sides show a level.
@@ -139,5 +133,73 @@ mod tests {
         assert_eq!(book.state(Side::Sell, 104, 5), LevelState::Empty);
         assert_eq!(book.state(Side::Sell, 104, 2), LevelState::Unknown);
         assert_eq!(book.mid_x2(), Some(202));
+    }
+
+    /// Law 4 word by word, level by level.
+    fn walk(book: &Book<'_>, side: Side, price: i64, depth_max: u8) -> LevelState {
+        for index in 0..book.levels(side) {
+            match book.level(side, index) {
+                Some((shown, qty)) if shown == price => return LevelState::Known(qty),
+                Some((shown, _)) if side.is_better(price, shown) => return LevelState::Empty,
+                _ => {}
+            }
+        }
+        let is_full = book.levels(side) >= usize::from(depth_max);
+        if is_full { LevelState::Unknown } else { LevelState::Empty }
+    }
+
+    #[test]
+    fn every_price_of_random_books_is_what_a_walk_down_the_levels_says() {
+        let mut state = 7_u64;
+        let mut below = |bound: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
+            (state >> 33) % bound
+        };
+        let mut counts = [0; 3];
+        for _ in 0..2_000 {
+            let (mut event, mut depth) = (Event::EMPTY, Depth::EMPTY);
+            for side in [Side::Buy, Side::Sell] {
+                let levels = below(1 + LEVELS_MAX as u64) as usize;
+                let away = if side == Side::Buy { -1 } else { 1 };
+                let mut price = 100 + away;
+                for level in 0..levels {
+                    price += away * below(3) as i64;
+                    let qty = 1 + below(9) as u32;
+                    let (prices, qtys) = match side {
+                        Side::Buy => (&mut depth.bid_price, &mut depth.bid_qty),
+                        Side::Sell => (&mut depth.ask_price, &mut depth.ask_qty),
+                    };
+                    match (side, level) {
+                        (Side::Buy, 0) => (event.bid_price, event.bid_qty) = (price, qty),
+                        (Side::Sell, 0) => (event.ask_price, event.ask_qty) = (price, qty),
+                        _ => (prices[level - 1], qtys[level - 1]) = (price, qty),
+                    }
+                    price += away;
+                }
+                match side {
+                    Side::Buy => depth.bid_levels = levels as u8,
+                    Side::Sell => depth.ask_levels = levels as u8,
+                }
+            }
+            let book = Book { event: &event, depth: &depth };
+            for (side, depth_max) in
+                [(Side::Buy, 5), (Side::Sell, 5), (Side::Buy, 3), (Side::Sell, 1)]
+            {
+                for price in 80..120 {
+                    let found = book.state(side, price, depth_max);
+                    assert_eq!(
+                        found,
+                        walk(&book, side, price, depth_max),
+                        "{side:?} {price} {book:?}"
+                    );
+                    counts[match found {
+                        LevelState::Known(_) => 0,
+                        LevelState::Empty => 1,
+                        LevelState::Unknown => 2,
+                    }] += 1;
+                }
+            }
+        }
+        assert!(counts.into_iter().all(|count| count > 10_000), "{counts:?}");
     }
 }
