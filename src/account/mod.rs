@@ -172,13 +172,9 @@ impl Account {
     ) -> Result<Position, Status> {
         let holding = &self.holdings[self.place(strategy, index)];
         let unrealised = unrealised(instrument, holding, mid_x2)?.1;
-        let multiplied = i128::from(instrument.multiplier_e6) * i128::from(holding.qty);
-        let price_avg = match multiplied {
+        let price_avg = match holding.qty {
             0 => 0,
-            m => {
-                let scaled = holding.open_cost.checked_mul(1_000_000 * m.signum());
-                divide(scaled.ok_or(Status::Overflow)?, m.abs(), Rounding::HalfUp)
-            }
+            qty => money::price_of(instrument, holding.open_cost, qty)?,
         };
         Ok(Position {
             qty: holding.qty,

@@ -18,17 +18,38 @@ pub fn value(instrument: &Instrument, price: i64, qty: i64) -> Result<i128, Stat
 
 /// Value of `qty` lots at half of `mid_x2`, money 1e-6, rounded half away from zero. For marks only.
 pub fn value_at_mid(instrument: &Instrument, mid_x2: i64, qty: i64) -> Result<i128, Status> {
-    let (product, is_whole) = product(instrument, mid_x2, qty)?;
-    let denominator = if is_whole { 2 } else { 2 * E6 };
-    Ok(divide(product, denominator, Rounding::HalfUp))
+    Ok(match product(instrument, mid_x2, qty)? {
+        (product, true) => divide(product, 2, Rounding::HalfUp),
+        (product, false) => divide(product, 2 * E6, Rounding::HalfUp),
+    })
 }
 
-/// Price times multiplier times quantity: in money 1e-6 where the multiplier is a whole number, as most are, and then no
-/// division of 128 bits is wanted; else in 1e-12, and false.
+/// Price at which `qty` lots, not none, are worth `value` (money 1e-6), 1e-6, rounded half away from zero.
+pub fn price_of(instrument: &Instrument, value: i128, qty: i64) -> Result<i128, Status> {
+    let value = if qty < 0 { -value } else { value };
+    let lots = i128::from(qty.unsigned_abs());
+    Ok(match whole_multiplier(instrument) {
+        Some(multiplier) => divide(value, i128::from(multiplier) * lots, Rounding::HalfUp),
+        None => {
+            let units = i128::from(instrument.multiplier_e6) * lots;
+            divide(value.checked_mul(E6).ok_or(Status::Overflow)?, units, Rounding::HalfUp)
+        }
+    })
+}
+
+/// The multiplier, where it is a whole number, as most are.
+#[inline]
+fn whole_multiplier(instrument: &Instrument) -> Option<i64> {
+    const WHOLE: i64 = E6 as i64;
+    (instrument.multiplier_e6 % WHOLE == 0).then_some(instrument.multiplier_e6 / WHOLE)
+}
+
+/// Price times multiplier times quantity: in money 1e-6 where the multiplier is a whole number, and then no division of 128 bits
+/// is wanted; else in 1e-12, and false.
+#[inline]
 fn product(instrument: &Instrument, price: i64, qty: i64) -> Result<(i128, bool), Status> {
-    let is_whole = instrument.multiplier_e6 % E6 as i64 == 0;
-    let multiplier =
-        if is_whole { instrument.multiplier_e6 / E6 as i64 } else { instrument.multiplier_e6 };
+    let whole = whole_multiplier(instrument);
+    let (multiplier, is_whole) = (whole.unwrap_or(instrument.multiplier_e6), whole.is_some());
     // It fits 64 bits nearly always, and then costs two instructions.
     if let Some(product) = price.checked_mul(multiplier).and_then(|worth| worth.checked_mul(qty)) {
         return Ok((i128::from(product), is_whole));
@@ -38,6 +59,7 @@ fn product(instrument: &Instrument, price: i64, qty: i64) -> Result<(i128, bool)
 }
 
 /// `numerator / denominator`, rounded; the denominator is above zero.
+#[inline]
 pub fn divide(numerator: i128, denominator: i128, rounding: Rounding) -> i128 {
     // A division of 64 bits is an instruction, one of 128 a function.
     let (quotient, rest) = match (i64::try_from(numerator), i64::try_from(denominator)) {
@@ -91,6 +113,14 @@ mod tests {
                 assert_eq!(whole, Ok(product));
                 let at_mid = value_at_mid(&with(multiplier * 1_000_000), price, qty);
                 assert_eq!(at_mid, Ok(divide(product, 2, Rounding::HalfUp)));
+            }
+            for (multiplier_e6, cost) in
+                [(200_000_000, 7_i128), (50_000_000, -1_000_000_007), (500_000, 3)]
+            {
+                let price = price_of(&with(multiplier_e6), cost, qty);
+                let scaled = if qty < 0 { -cost * E6 } else { cost * E6 };
+                let units = i128::from(multiplier_e6) * i128::from(qty.abs());
+                assert_eq!(price, Ok(divide(scaled, units, Rounding::HalfUp)));
             }
             // Half a unit of money for each: whole only where price times quantity is even.
             let half = value(&with(500_000), price, qty);
