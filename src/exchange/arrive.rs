@@ -5,7 +5,7 @@
 
 use super::config::{OwnCross, Unseen};
 use super::here::Here;
-use super::queue::{AHEAD_UNKNOWN, LOT, Queue, WORLDS};
+use super::queue::{AHEAD_UNKNOWN, LOT, WORLDS};
 use super::resting::{NO_SLOT, Resting};
 use super::rules::{self, Terms};
 use super::taken::Level;
@@ -16,6 +16,18 @@ use crate::feed::Places;
 use crate::wire::{
     Evidence, Fault, Instrument, LEVELS_MAX, OrderType, Reason, ReportKind, Side, Tif, UNDEF_TIME,
 };
+
+/// What an order finds at its price when it joins the queue there.
+struct Found {
+    /// Lots of others, as prints have left them.
+    left: LevelState,
+    /// What the model assumes where they are out of view, in parts of [`LOT`]; or [`AHEAD_UNKNOWN`].
+    unseen: i64,
+    /// Book in force, ns.
+    ts_book_ns: i64,
+    /// What hindsight says: stamp of the next book, ns, and lots of others that it accounts for.
+    next: Option<(i64, u32)>,
+}
 
 impl Exchange {
     pub(super) fn submit(
@@ -66,35 +78,37 @@ impl Exchange {
         if !self.orders.is_live(slot, request.order_id) {
             return self.refuse_gone(request, ReportKind::AmendRejected, ts_ns, out);
         }
-        let old = *self.orders.get(slot);
+        let old = self.orders.get(slot);
         // A smaller total at the same price keeps its place and cannot take, whatever the book shows by now.
         let keeps_place = price == old.price && qty <= old.qty;
-        let mut amended = Resting { price, qty, ..old };
-        let here = self.here(market, old.instrument, ts_ns);
-        let refused = if qty <= old.filled() {
+        let (instrument, post_only) = (old.instrument, old.post_only);
+        let mut amended = Resting { price, qty, post_only: post_only && !keeps_place, ..*old };
+        let here = self.here(market, instrument, ts_ns);
+        let refused = if qty <= amended.filled() {
             Some(Reason::QtyBelowFilled)
-        } else if self.is_frozen(market, &old, ts_ns) {
+        } else if self.is_frozen(market, &amended, ts_ns) {
             Some(Reason::Frozen)
         } else {
-            let judged = Resting { post_only: old.post_only && !keeps_place, ..amended };
             // Another price is a new order, and meets what one meets.
             let meets = || {
-                let outside = || self.is_outside_band(&here, &judged);
-                let meeting = self.meeting(&here, &judged);
+                let outside = || self.is_outside_band(&here, &amended);
+                let meeting = self.meeting(&here, &amended);
                 meeting.or_else(|| outside().then_some(Reason::PriceBand))
             };
-            let refused = refusal(&here, &judged);
+            let refused = refusal(&here, &amended);
             if keeps_place { refused } else { refused.or_else(meets) }
         };
         if let Some(reason) = refused {
-            return report(&old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
+            let old = self.orders.get(slot);
+            return report(old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
         }
+        amended.post_only = post_only;
         if keeps_place {
             self.orders.get_mut(slot).qty = qty;
             return report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out);
         }
         self.orders.remove(slot);
-        self.note_live(old.instrument);
+        self.note_live(instrument);
         report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out)?;
         self.enter(market, &here, slot, &mut amended, out)
     }
@@ -195,24 +209,30 @@ impl Exchange {
         }
         self.note_auction(order.instrument, here.session);
         let is_traced = out.trace.look(order, &self.rules, ts_ns);
-        order.queue = self.queue_of(market, here, order);
+        let found = self.found(market, here, order);
+        let instrument = order.instrument;
         order.ts_join_ns = ts_ns;
         order.ts_first_ns = [UNDEF_TIME; WORLDS];
+        // Where it stays: a copy of a queue would have to wait until every piece of it is written.
+        let order = self.orders.insert(slot, order);
+        order.queue.join(found.left, found.unseen, found.ts_book_ns, ts_ns);
+        if let Some((ts_next_ns, qty)) = found.next {
+            order.queue.foresee(&self.rules, ts_next_ns, qty);
+        }
         if is_traced {
             out.trace.joined(order);
         }
-        self.orders.insert(slot, order);
         self.look_again();
-        self.note_live(order.instrument);
+        self.note_live(instrument);
         Ok(())
     }
 
-    /// The queue that an order joins.
-    fn queue_of(&self, market: &Market<'_>, here: &Here<'_>, order: &Resting) -> Queue {
+    /// What an order finds at its price.
+    fn found(&self, market: &Market<'_>, here: &Here<'_>, order: &Resting) -> Found {
         let ts_ns = here.ts_ns;
         let Some(book) = here.book else {
-            let unknown = LevelState::Unknown;
-            return Queue::join(unknown, AHEAD_UNKNOWN, ts_ns, ts_ns);
+            let (left, unseen) = (LevelState::Unknown, AHEAD_UNKNOWN);
+            return Found { left, unseen, ts_book_ns: ts_ns, next: None };
         };
         let passed = self.rows.passed(order.instrument);
         let printed = market.window.printed(order.instrument, passed)[order.side.index()];
@@ -225,14 +245,10 @@ impl Exchange {
             Unseen::Mean if printed.reached(order.price) => 0,
             Unseen::Mean => mean_lots(&book, order.side, here.instrument),
         };
-        let mut queue = Queue::join(left, unseen, book.event.ts_exch_ns, ts_ns);
-        if self.config.hindsight
-            && queue.wants_hindsight()
-            && let Some((ts_next_ns, qty)) = self.next_book(market, order, ts_ns)
-        {
-            queue.foresee(&self.rules, ts_next_ns, qty);
-        }
-        queue
+        // Out of view, the first book after the arrival says no more.
+        let has_hindsight = self.config.hindsight && left != LevelState::Unknown;
+        let next = if has_hindsight { self.next_book(market, order, ts_ns) } else { None };
+        Found { left, unseen, ts_book_ns: book.event.ts_exch_ns, next }
     }
 
     fn available(&self, here: &Here<'_>, order: &Resting) -> u32 {

@@ -143,17 +143,18 @@ impl Queue {
         ts_join_ns: 0,
     };
 
-    /// The queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows so much at its price that
+    /// Becomes the queue that an order joins at `now_ns`, when the book in force, of `ts_book_ns`, shows so much at its price that
     /// prints have left `left` of it. Until a later book says what came up and what went in between, the longest queue is
     /// without end, and of the shortest one a quarter may have left. Out of view the model assumes `unseen`, in parts of
     /// [`LOT`], or [`AHEAD_UNKNOWN`].
-    pub fn join(left: LevelState, unseen: i64, ts_book_ns: i64, now_ns: i64) -> Self {
+    #[inline]
+    pub fn join(&mut self, left: LevelState, unseen: i64, ts_book_ns: i64, now_ns: i64) {
         let shown = if let LevelState::Known(qty) = left { qty } else { 0 };
         let (ahead, is_known) = match left {
             LevelState::Unknown => ([AHEAD_UNKNOWN, unseen, 0], false),
             _ => ([AHEAD_UNKNOWN, lots(shown), lots(shown) - lots(shown) / 4], true),
         };
-        Queue {
+        *self = Queue {
             ahead,
             withheld: [0, 0, lots(shown) / 4],
             shown,
@@ -163,12 +164,7 @@ impl Queue {
             ts_book_ns,
             ts_join_ns: now_ns,
             ..Queue::NONE
-        }
-    }
-
-    /// Whether the first book after the arrival would say more about the queue on arrival.
-    pub fn wants_hindsight(&self) -> bool {
-        self.is_joining && self.is_known
+        };
     }
 
     /// Takes in, on arrival, what the next book, of `ts_next_ns`, will say: with the prints until then it accounts for
@@ -499,7 +495,8 @@ mod tests {
     }
 
     fn behind_a_drop_of(rules: &QueueRules, lots: u32) -> Queue {
-        let mut queue = Queue::join(LevelState::Known(10), 0, 0, 1);
+        let mut queue = Queue::NONE;
+        queue.join(LevelState::Known(10), 0, 0, 1);
         for (books, qty) in [(1, 10), (2, 10 - lots)] {
             let now = Now { ts_ns: i64::from(books) * 100, books };
             queue.on_book(rules, now, LevelState::Known(qty));

@@ -283,8 +283,8 @@ impl RestingOrders {
         buys & sells != NO_SLOT
     }
 
-    /// Puts an order behind all of its price and better.
-    pub fn insert(&mut self, slot: u32, order: &Resting) {
+    /// Puts an order behind all of its price and better. Returns it, to be given its queue.
+    pub fn insert(&mut self, slot: u32, order: &Resting) -> &mut Resting {
         let (mut previous, mut next) = (NO_SLOT, self.first(order.instrument, order.side));
         while let Some(watch) = self.watches.get(next as usize)
             && !order.side.is_better(order.price, watch.price)
@@ -297,6 +297,7 @@ impl RestingOrders {
         self.watches[slot as usize] = Watch { price: order.price, place, next };
         self.watch_for(order.instrument, Places::NEXT_BOOK);
         self.link(slot);
+        &mut self.slots[slot as usize]
     }
 
     /// Makes the neighbours of a slot, and the head, point at it.
