@@ -230,11 +230,8 @@ fn instant<S: Strategy>(
                 deliver_row(lane, market, event, t_ns)?;
             }
         }
-        let rank_end = lane.state.timers.rank_next();
-        while let Some(timer) = lane.state.timers.pop_due(t_ns, rank_end) {
-            lane.call(market, timer.strategy as usize, "on_timer", |code, context| {
-                code.on_timer(context, timer.timer_id)
-            })?;
+        if lane.state.timers.due_ns() <= t_ns {
+            timers_fire(lane, market, t_ns)?;
         }
         if lane.state.message_due_ns() > t_ns {
             return Ok(());
@@ -242,6 +239,22 @@ fn instant<S: Strategy>(
         rows = Rows::Neither; // They are over; what is due was sent with zero latency.
     }
     Err(rounds_exceeded(&lane.name, t_ns))
+}
+
+/// Timers that were set before this round fire.
+#[inline(never)]
+fn timers_fire<S: Strategy>(
+    lane: &mut Lane<S>,
+    market: &Market<'_>,
+    t_ns: i64,
+) -> Result<(), Fault> {
+    let rank_end = lane.state.timers.rank_next();
+    while let Some(timer) = lane.state.timers.pop_due(t_ns, rank_end) {
+        lane.call(market, timer.strategy as usize, "on_timer", |code, context| {
+            code.on_timer(context, timer.timer_id)
+        })?;
+    }
+    Ok(())
 }
 
 /// Requests reach the exchange, then answers the strategy.

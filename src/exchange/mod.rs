@@ -125,6 +125,7 @@ pub struct Outbox {
     /// Orders that left in every world. For whoever drains, not for the strategy.
     pub queues: Vec<QueueRow>,
     queues_max: usize,
+    queues_wanted: usize,
     /// Filled quantity of those in each world, lots.
     pub qty_estimated: [u64; WORLDS],
     /// What happens to the order that is traced, if one is. For whoever asked.
@@ -141,6 +142,7 @@ impl Outbox {
             seed,
             queues: Vec::new(),
             queues_max: rows_max,
+            queues_wanted: rows_wanted(rows_max),
             qty_estimated: [0; WORLDS],
             trace: Trace::OFF,
         }
@@ -149,7 +151,7 @@ impl Outbox {
     /// Whether the caller should drain before the next instant.
     #[inline]
     pub fn wants_drain(&self) -> bool {
-        self.queues.len() > rows_wanted(self.queues_max) || self.trace.wants_drain()
+        self.queues.len() > self.queues_wanted || self.trace.wants_drain()
     }
 
     /// Hands every row to `sink`.
