@@ -61,6 +61,7 @@ pub const CASES: &[Case] = &[
         instructions_max: None,
         ..QUOTE100
     },
+    Case { name: "maker", strategy: "maker", params: &[], instructions_max: None, ..QUOTE100 },
     Case { name: "quote100_lanes10", lanes: [1, 10], rows: [10_000, 20_000], ..QUOTE100 },
     Case {
         name: "quote100_lanes100",
@@ -96,7 +97,7 @@ impl Case {
 
     /// Whether it sends orders.
     pub fn quotes(&self) -> bool {
-        self.strategy == "quote"
+        matches!(self.strategy, "quote" | "maker")
     }
 }
 

@@ -9,6 +9,7 @@ typedef struct {
   uint64_t calls, requests, seen;
   uint64_t next, ids[2];
   int64_t every, phase, takes, trips;
+  uint64_t own[8]; /* a strategy's own memory */
 } bench;
 
 static int32_t create(const bt_host_api *host, const char *params_json, void **user_out) {
@@ -42,10 +43,12 @@ static int32_t on_report(void *user, bt_ctx *ctx, const bt_report *report) {
   return BT_STATUS_OK;
 }
 #endif
+#ifndef ON_FILL
 static int32_t on_fill(void *user, bt_ctx *ctx, const bt_fill *fill) {
   (void)user, (void)ctx, (void)fill;
   return BT_STATUS_OK;
 }
+#endif
 static int32_t on_timer(void *user, bt_ctx *ctx, uint64_t timer_id) {
   (void)user, (void)ctx, (void)timer_id;
   return BT_STATUS_OK;
@@ -53,6 +56,9 @@ static int32_t on_timer(void *user, bt_ctx *ctx, uint64_t timer_id) {
 static int32_t on_event(void *user, bt_ctx *ctx, const bt_event *event, const bt_depth *depth);
 #ifdef ON_REPORT
 static int32_t on_report(void *user, bt_ctx *ctx, const bt_report *report);
+#endif
+#ifdef ON_FILL
+static int32_t on_fill(void *user, bt_ctx *ctx, const bt_fill *fill);
 #endif
 
 int32_t bt_strategy_entry(const bt_host_api *host, bt_strategy_desc *out) {
