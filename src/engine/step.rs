@@ -65,8 +65,12 @@ pub fn run<S: Strategy>(
 fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Fault> {
     let row_first = lane.state.seen.row;
     match (&*lane.codes, &lane.state.arrival, lane.list) {
-        ([_], Arrival::Constant(ns), Some(list)) => rows_of_list(lane, market, *ns, list)?,
-        ([_], Arrival::Constant(ns), None) => rows_of_one(lane, market, *ns)?,
+        ([_], &Arrival::Constant(feed_ns), None) => {
+            rows_of_one(lane, market, |code, context| deliver_rows(code, context, feed_ns))?;
+        }
+        ([_], &Arrival::Constant(feed_ns), Some(list)) => {
+            rows_of_list(lane, market, feed_ns, list)?;
+        }
         _ => rows_of_many(lane, market)?,
     }
     // Whatever the last row's callbacks made due at its own instant goes on with that instant.
@@ -78,11 +82,12 @@ fn rows<S: Strategy>(lane: &mut Lane<S>, market: &Market<'_>) -> Result<(), Faul
 }
 
 /// [`rows`] of one strategy on a constant feed leg: the loop that most of a run's time is spent in. Where the lane has
-/// something at the exchange, it first looks for the next row that may fill, and delivers what is due before.
+/// something at the exchange, it first looks for the next row that may fill, and has delivered what is due before.
+#[inline(always)] // so that it is compiled for each way of delivery
 fn rows_of_one<S: Strategy>(
     lane: &mut Lane<S>,
     market: &Market<'_>,
-    feed_ns: i64,
+    mut deliver: impl FnMut(&mut S, &mut Context<'_>) -> Result<i32, Fault>,
 ) -> Result<(), Fault> {
     let Lane { name, codes, labels, state, .. } = lane;
     let ([code], [label]) = (&mut **codes, &**labels) else { return Ok(()) };
@@ -95,7 +100,7 @@ fn rows_of_one<S: Strategy>(
         let next = if is_live { state.exchange.look_ahead(market.window, quiet_ns) } else { None };
         let next_ns = next.map_or(i64::MAX, |event| event.ts_exch_ns);
         state.quiet_ns = quiet_ns.min(next_ns);
-        let status = deliver_rows(code, &mut context, feed_ns)?;
+        let status = deliver(code, &mut context)?;
         let state = &mut *context.state;
         if status != 0 {
             return Err(stopped(name, &label.name, "on_event", status, state.now_ns));
@@ -147,19 +152,13 @@ fn rows_of_list<S: Strategy>(
     list: usize,
 ) -> Result<(), Fault> {
     let window = market.window;
-    for &row in window.listed_from(list, lane.state.seen.row) {
-        let Some(event) = window.event(row) else { break };
-        let due_ns = event.ts_exch_ns + feed_ns;
-        exchange_applies_quiet_rows(&mut lane.state, market, due_ns)?;
-        if due_ns >= lane.state.quiet_ns {
-            break;
-        }
-        lane.state.seen.row = row;
-        deliver_row(lane, market, event, due_ns)?;
-    }
-    let state = &mut lane.state;
-    exchange_applies_quiet_rows(state, market, i64::MAX)?;
+    let wants = lane.labels.first().map_or(0, |label| label.wants);
+    let mut listed = window.listed_from(list, lane.state.seen.row);
+    rows_of_one(lane, market, |code, context| {
+        deliver_listed(code, context, feed_ns, wants, &mut listed)
+    })?;
     // Those that are not wanted are delivered in passing, up to whatever is due next.
+    let state = &mut lane.state;
     let row = window.first_at(state.seen.row, state.quiet_ns.saturating_sub(feed_ns));
     if row > state.seen.row {
         state.seen.row = row;
@@ -167,6 +166,36 @@ fn rows_of_list<S: Strategy>(
         state.now_ns = state.now_ns.max(last_ns + feed_ns);
     }
     Ok(())
+}
+
+/// [`deliver_rows`] of those that are `listed`, and takes them off. Some are there for the lane alone.
+#[inline(never)]
+fn deliver_listed<S: Strategy>(
+    code: &mut S,
+    context: &mut Context<'_>,
+    feed_ns: i64,
+    wants: u8,
+    listed: &mut &[u64],
+) -> Result<i32, Fault> {
+    let market = context.market;
+    while let [row, rest @ ..] = *listed
+        && let Some(event) = market.window.event(*row)
+    {
+        let due_ns = event.ts_exch_ns + feed_ns;
+        if due_ns >= context.state.quiet_ns {
+            break;
+        }
+        *listed = rest;
+        context.state.pass(&market, *row, event, due_ns)?;
+        if wants & market.window.class(*row) == 0 {
+            continue;
+        }
+        let status = code.on_event(context, event, market.window.depth(event.depth_ix));
+        if status != 0 {
+            return Ok(status);
+        }
+    }
+    Ok(0)
 }
 
 /// [`rows`] of any lane.
