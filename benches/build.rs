@@ -8,7 +8,7 @@ use std::process::Command;
 fn main() {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where"));
-    for name in ["noop", "touch", "ten", "quote", "maker", "round_trip"] {
+    for name in ["noop", "touch", "ten", "quote", "maker", "maker_books", "round_trip"] {
         let source = Path::new("strategies").join(name).with_extension("c");
         let mut command = Command::new(&compiler);
         command.args(["-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror"]);

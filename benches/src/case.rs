@@ -62,6 +62,13 @@ pub const CASES: &[Case] = &[
         ..QUOTE100
     },
     Case { name: "maker", strategy: "maker", params: &[], instructions_max: None, ..QUOTE100 },
+    Case {
+        name: "maker_books",
+        strategy: "maker_books",
+        params: &[],
+        instructions_max: None,
+        ..QUOTE100
+    },
     Case { name: "quote100_lanes10", lanes: [1, 10], rows: [10_000, 20_000], ..QUOTE100 },
     Case {
         name: "quote100_lanes100",
@@ -97,7 +104,7 @@ impl Case {
 
     /// Whether it sends orders.
     pub fn quotes(&self) -> bool {
-        matches!(self.strategy, "quote" | "maker")
+        matches!(self.strategy, "quote" | "maker" | "maker_books")
     }
 }
 

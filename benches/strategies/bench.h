@@ -1,8 +1,12 @@
 /* What the strategies of the benches share: what they count, and how they tell it once nothing is measured any more.
- * Every one asks for everything that there is to ask for. */
+ * Every one asks for everything that there is to ask for, unless it defines `WANTS`. */
 #include <btcore.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#ifndef WANTS
+#define WANTS BT_WANT_ALL
+#endif
 
 typedef struct {
   const bt_host_api *host;
@@ -62,7 +66,7 @@ static int32_t on_fill(void *user, bt_ctx *ctx, const bt_fill *fill);
 #endif
 
 int32_t bt_strategy_entry(const bt_host_api *host, bt_strategy_desc *out) {
-  *out = (bt_strategy_desc){sizeof *out, BT_ABI_VERSION, BT_WANT_ALL, NULL,   create, on_start, on_event, on_report, on_fill,
+  *out = (bt_strategy_desc){sizeof *out, BT_ABI_VERSION, WANTS, NULL, create, on_start, on_event, on_report, on_fill,
                             on_timer,    on_end,         NULL,        NULL, destroy, {0, 0}};
   return host ? BT_STATUS_OK : BT_STATUS_INVALID_ARGUMENT;
 }
