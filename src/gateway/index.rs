@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 /// The table.
 #[derive(Debug)]
 pub struct OrderIndex {
-    /// Low half of an id, and its slot; [`EMPTY`]. A table of some size lies where that many places begin, and all smaller ones
+    /// Low half of an id, and one more than its slot; [`EMPTY`]. A table of some size lies where that many places begin, and all smaller ones
     /// before it, so that it grows from one into the next.
     places: Box<[(u32, u32)]>,
     /// Places of the table in use, a power of two.
@@ -20,7 +20,8 @@ pub struct OrderIndex {
 /// Places of the smallest table.
 const SIZE_MIN: usize = 16;
 
-const EMPTY: (u32, u32) = (0, u32::MAX);
+/// Zeros: memory of tables that no lane has grown into is never touched.
+const EMPTY: (u32, u32) = (0, 0);
 
 impl OrderIndex {
     /// An empty table for `orders_max` orders.
@@ -33,7 +34,7 @@ impl OrderIndex {
     /// The slot of an order that is alive; of another one, perhaps, where no order of this id is.
     pub fn get(&self, order_id: u64) -> Option<u32> {
         let place = self.places[self.find(order_id)];
-        (place != EMPTY).then_some(place.1)
+        place.1.checked_sub(1)
     }
 
     /// Enters an order that is not in the table.
@@ -44,7 +45,7 @@ impl OrderIndex {
         }
         let place = self.find(order_id);
         debug_assert!(self.places[place] == EMPTY, "Invariant: no order outlives 2^32 later ones");
-        self.places[place] = (order_id as u32, slot);
+        self.places[place] = (order_id as u32, slot + 1);
     }
 
     /// Goes over to the table of twice the size.
