@@ -12,9 +12,8 @@ use crate::run::RunError;
 use crate::signal;
 use arrayvec::ArrayVec;
 use btcore::engine::{Replay, Settled};
-use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink};
+use btcore::recorder::{DayRow, FillRow, OrderRow, SentRow, SeriesRow, Sink, rows_wanted};
 use btcore::strategy::Strategy;
-use btcore::wire::limits::DRAIN_ROWS;
 use btcore::wire::{Event, QueueRow, TraceRow};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
@@ -50,8 +49,8 @@ struct Batch {
     settled: Option<Settled>,
     /// Whose the rows are, drain by drain; none for marks alone.
     parts: Vec<Part>,
-    /// Rows of a kind that it has room for.
-    room: usize,
+    /// Rows of a kind with which it is sent.
+    rows_full: usize,
     sents: Vec<SentRow>,
     orders: Vec<OrderRow>,
     fills: Vec<FillRow>,
@@ -117,13 +116,16 @@ impl Sink for Batch {
 const LINE_BYTES: usize = 64;
 
 impl Batch {
-    fn of(records: usize, marks: usize) -> Self {
+    /// One that is sent with `rows_full` rows of a kind. Before the last drain it has fewer, that brings a few more, and an
+    /// instant's rows.
+    fn of(rows_full: usize, marks: usize) -> Self {
+        let records = 3 * rows_full;
         Batch {
             marks: Vec::with_capacity(marks),
             newest_ns: i64::MIN,
             settled: None,
             parts: Vec::with_capacity(records),
-            room: records,
+            rows_full,
             sents: Vec::with_capacity(if marks > 0 { records } else { 0 }),
             orders: Vec::with_capacity(records),
             fills: Vec::with_capacity(records),
@@ -153,13 +155,12 @@ impl Batch {
         });
     }
 
-    /// Whether it is to be sent: it is half full, and one more drain may bring half as much again.
+    /// Whether it is to be sent: it has as many rows of a kind as a lane has that asks for a drain, or as many parts.
     fn is_full(&self) -> bool {
         let Batch { sents, orders, fills, queues, series, days, lines, traces, parts, .. } = self;
         let rows = [sents.len(), orders.len(), fills.len(), queues.len(), series.len(), days.len()];
         let most = rows.into_iter().chain([lines.len(), traces.len(), parts.len()]).max();
-        let half = self.room / 2;
-        most >= Some(half) || self.text.len() >= half.saturating_mul(LINE_BYTES)
+        most >= Some(self.rows_full) || self.text.len() >= self.rows_full.saturating_mul(LINE_BYTES)
     }
 
     /// Gives every part to its lane, in the recorder's own order.
@@ -185,9 +186,9 @@ impl Batch {
 
     /// The lanes that it has rows of, each once.
     fn lanes(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_last = |at: usize, lane| self.parts[at + 1..].iter().all(|part| part.lane != lane);
+        let is_first = |at: usize, lane| self.parts[..at].iter().all(|part| part.lane != lane);
         let parts = self.parts.iter().enumerate();
-        parts.filter(move |(at, part)| is_last(*at, part.lane)).map(|(_, part)| part.lane)
+        parts.filter(move |(at, part)| is_first(*at, part.lane)).map(|(_, part)| part.lane)
     }
 
     /// Forgets its rows, and keeps the memory.
@@ -235,7 +236,7 @@ pub(super) struct Inlet {
 /// A batch has room from the start for what a lane is drained of, `records` rows of each kind at most: grown by and by, it
 /// would leave its smaller selves behind in the heap. Only an instant of very many rows makes it grow.
 pub(super) fn join(records: usize, marked: Option<(usize, usize)>) -> (Recorders, Inlet) {
-    let room = records.min(2 * DRAIN_ROWS);
+    let rows_full = rows_wanted(records);
     let told = marked.map_or(0, |(_, told)| told);
     let (full_in, full_out) = RingBuffer::new(BATCHES);
     let (spent_in, spent_out) = RingBuffer::new(BATCHES);
@@ -243,7 +244,7 @@ pub(super) fn join(records: usize, marked: Option<(usize, usize)>) -> (Recorders
     let recorders = Recorders {
         full: Some(full_in),
         spent: spent_out,
-        idle: (0..BATCHES).map(|_| Batch::of(room, 2 * told)).collect(),
+        idle: (0..BATCHES).map(|_| Batch::of(rows_full, 2 * told)).collect(),
         open: None,
         has_failed: has_failed.clone(),
         writer: None,
