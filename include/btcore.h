@@ -194,7 +194,11 @@
 #define BT_NEED_NOTHING 0
 /** `bt_engine_run` needs rows of stream `index`, or its close. */
 #define BT_NEED_ROWS 1
-/** `bt_engine_run` needs a drain of lane `index`: it has written much, or another lane is next, whose rows go to the same memory. */
+
+/**
+ * `bt_engine_run` needs a drain of lane `index`: it has written much, or another lane is next, whose rows go to the same memory.
+ * It says so again until that lane is drained.
+ */
 #define BT_NEED_DRAIN 2
 
 /** Why. Zero means no reason was needed. */
@@ -1355,7 +1359,7 @@ int32_t bt_engine_run(struct bt_engine *engine,
 
 /**
  * Hands a lane's output rows to `sink` and empties its slabs; a null sink discards them. Callbacks run within
- * this call, in the order orders, fills, series, days, log lines.
+ * this call, in the order orders, fills, queues, series, days, log lines.
  *
  * BT_STATUS_NOT_FOUND: no such lane. BT_STATUS_ABI_MISMATCH: the sink's size. BT_STATUS_INVALID_ARGUMENT: its reserved
  * field. BT_STATUS_INVALID_STATE: before the start.

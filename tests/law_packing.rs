@@ -282,3 +282,46 @@ fn a_lane_is_the_same_however_lanes_are_packed() {
         }
     }
 }
+
+/// A lane of small slabs that fills thirty orders one by one, then forty in one instant, each answer asking for the next.
+fn rush(lanes: usize, chunk: usize) -> Result<Vec<usize>, String> {
+    let rows: Vec<_> = (0..60).map(|n| book(n * 10, &[(98, 500)], &[(102, 500)])).collect();
+    let one = |number: usize| {
+        let (mut seen, mut left) = (0, 0);
+        let code = Scripted::new(move |context, told| {
+            match told {
+                Told::Event { .. } => {
+                    seen += 1;
+                    left = [1, 40, 0][usize::from(seen > 30) + usize::from(seen > 31)];
+                }
+                Told::Fill { .. } => {}
+                _ => return,
+            }
+            if left > 0 {
+                left -= 1;
+                context.order_submit(&limit(Side::Buy, 102, 1, Tif::Ioc)).expect("it is sent");
+            }
+        });
+        let mut config = lane(&format!("lane {number}"), Latency::default());
+        config.exchange.ghosts_max = 0;
+        config.capacity = Capacity { orders_live: 2, in_flight: 64, timers: 4, records: 68 };
+        (config, code)
+    };
+    let lanes = (0..lanes).map(one).collect();
+    let outcome = run_lanes(vec![instrument("A")], FeedConfig::default(), &[rows], chunk, lanes);
+    outcome
+        .map(|outcome| outcome.lanes.iter().map(|(_, written)| written.fills.len()).collect())
+        .map_err(|fault| fault.message)
+}
+
+/// Slabs are drained for another lane, too, at every block of rows; an instant that writes too much is too much all the same.
+#[test]
+fn an_instant_that_is_too_much_is_so_beside_others_and_in_pieces() {
+    for lanes in [1, 2, 3] {
+        for chunk in [1, 7, 1_000] {
+            let fault = rush(lanes, chunk).expect_err("30 and 40 rows are more than 68");
+            let is_named = fault.contains("one instant wrote more than 68 rows");
+            assert!(is_named, "{lanes} lanes, chunks of {chunk}: {fault}");
+        }
+    }
+}

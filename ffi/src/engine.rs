@@ -26,6 +26,7 @@ pub const BT_NEED_NOTHING: u32 = 0;
 /// `bt_engine_run` needs rows of stream `index`, or its close.
 pub const BT_NEED_ROWS: u32 = 1;
 /// `bt_engine_run` needs a drain of lane `index`: it has written much, or another lane is next, whose rows go to the same memory.
+/// It says so again until that lane is drained.
 pub const BT_NEED_DRAIN: u32 = 2;
 
 /// What a run needs before it can go on.
@@ -482,7 +483,7 @@ pub unsafe extern "C" fn bt_engine_run(engine: *mut Engine, need_out: *mut NeedC
 }
 
 /// Hands a lane's output rows to `sink` and empties its slabs; a null sink discards them. Callbacks run within
-/// this call, in the order orders, fills, series, days, log lines.
+/// this call, in the order orders, fills, queues, series, days, log lines.
 ///
 /// BT_STATUS_NOT_FOUND: no such lane. BT_STATUS_ABI_MISMATCH: the sink's size. BT_STATUS_INVALID_ARGUMENT: its reserved
 /// field. BT_STATUS_INVALID_STATE: before the start.

@@ -1,7 +1,7 @@
 //! The five-level view: what a row shows at a price, and what it says about prices it does not show.
 //!
 //! Invariants: nothing is rebuilt and nothing is kept; a view is two references into the window. A side
-//! that shows fewer levels than the source can show is complete. Cost: at most five comparisons a lookup.
+//! that shows fewer levels than the source can show is complete. Cost: six comparisons a lookup.
 
 use crate::wire::{Depth, Event, LEVELS_MAX, Side};
 

@@ -1,7 +1,7 @@
 //! One simulated trader: its strategies, and everything that is theirs alone.
 //!
-//! Invariants: a lane reads rows and shares nothing else with other lanes. Everything is allocated here, when
-//! the lane is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; the exchange's is two, see
+//! Invariants: a lane reads rows and shares nothing else with other lanes but the memory of what it writes down, which is lent to
+//! it while it runs. Everything of its own is allocated here, when it is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; the exchange's is two, see
 //! `exchange/ahead.rs`, and where it has nothing of the lane, it is left behind until a request arrives.
 
 use super::context::Context;
@@ -12,7 +12,9 @@ use crate::exchange::{Exchange, ExchangeConfig, Market, Message, Outbox};
 use crate::feed::{Cursor, Window, class, session_at};
 use crate::gateway::{Gateway, Sent, Timers};
 use crate::latency::{Arrival, Legs, name_key};
-use crate::recorder::{self, DayRow, DigestRecord, OrderDigest, OrderEnded, Recorder, SeriesRow};
+use crate::recorder::{
+    self, DayRow, DigestRecord, OrderDigest, OrderEnded, Recorder, SeriesRow, Sink,
+};
 use crate::strategy::{Param, Strategy};
 use crate::wire::Fault;
 use crate::wire::{Event, Instrument, QueueRow, Status, TraceWhat, UNDEF_TIME, kind};
@@ -218,7 +220,7 @@ pub(super) struct Label {
 }
 
 impl<S: Strategy> Lane<S> {
-    /// Builds a lane; the only place where it allocates.
+    /// Builds a lane; the only place where it allocates anything of its own.
     pub(super) fn new(
         config: LaneConfig,
         strategies: Vec<StrategySlot<S>>,
@@ -438,6 +440,14 @@ impl LaneState {
     pub fn swap(&mut self, slabs: &mut Slabs) {
         self.recorder.swap(&mut slabs.rows);
         core::mem::swap(&mut self.out.queues, &mut slabs.queues);
+    }
+
+    /// Hands everything that was written down to `sink`.
+    pub fn drain(&mut self, sink: &mut dyn Sink) {
+        let is_asked = self.wants_drain();
+        self.out.note_drained(is_asked);
+        self.recorder.drain(&mut self.out.queues, sink, is_asked);
+        self.out.drain(sink);
     }
 
     /// Whether a row waits for a drain that others' rows must not get among.

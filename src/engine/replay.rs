@@ -27,7 +27,7 @@ use alloc::vec::Vec;
 pub enum Need {
     /// Rows of this stream, or its close.
     Rows(usize),
-    /// A drain of this lane's recorder: it has written much, or another lane is next.
+    /// A drain of this lane's recorder: it has written much, or another lane is next. `run` says the same until it is drained.
     Drain(usize),
     /// Nothing: the run is over.
     Nothing,
@@ -334,8 +334,7 @@ impl<S: Strategy> Replay<S> {
     /// Empties a lane's recorder into `sink`.
     pub fn drain(&mut self, lane: usize, sink: &mut dyn Sink) {
         if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.state.recorder.drain(sink);
-            lane.state.out.drain(sink);
+            lane.state.drain(sink);
         }
     }
 
@@ -357,6 +356,7 @@ impl<S: Strategy> Replay<S> {
 
     /// Keeps the orders of every lane as they are sent, for [`Sink::sent`]. Before the first `run`: it allocates.
     pub fn keep_sent(&mut self) {
+        debug_assert!(self.lent.is_none(), "Invariant: no lane has run");
         self.slabs.keep_sent();
         self.lanes.iter_mut().for_each(|lane| lane.state.recorder.keep_sent());
     }

@@ -35,7 +35,7 @@ pub use trace::Trace;
 use crate::book::{Book, passive_sides};
 use crate::feed::{Cursor, Places, Window, session_at};
 use crate::latency::{Fifo, Leg, RESPONSE, draw};
-use crate::recorder::{Sink, put, rows_wanted};
+use crate::recorder::{Room, Sink, put};
 use crate::wire::{
     Event, Evidence, Fault, Fill, Instrument, QueueRow, Reason, Report, ReportKind, Side, Status,
     Tif, TraceWhat, UNDEF_TIME, flags, kind,
@@ -113,7 +113,7 @@ pub enum Message {
     Fill(Fill),
 }
 
-/// The response leg.
+/// What leaves the exchange: answers by the response leg, and for whoever drains, what it has to say of its orders.
 #[derive(Debug)]
 pub struct Outbox {
     /// Answers under way.
@@ -124,8 +124,7 @@ pub struct Outbox {
     pub seed: u64,
     /// Orders that left in every world. For whoever drains, not for the strategy.
     pub queues: Vec<QueueRow>,
-    queues_max: usize,
-    queues_wanted: usize,
+    queues_room: Room,
     /// Filled quantity of those in each world, lots.
     pub qty_estimated: [u64; WORLDS],
     /// What happens to the order that is traced, if one is. For whoever asked.
@@ -133,16 +132,15 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty one, for so many answers under way, and so many rows between two drains in `queues`, which are lent to it.
-    /// Allocates once.
+    /// An empty one, for so many answers under way, and so many rows between two drains. Allocates once; `queues` have the memory
+    /// that whoever runs a lane lends them, or grow.
     pub fn new(in_flight: usize, rows_max: usize, response: &Leg, seed: u64) -> Self {
         Outbox {
             line: Fifo::new(in_flight),
             response: response.clone(),
             seed,
             queues: Vec::new(),
-            queues_max: rows_max,
-            queues_wanted: rows_wanted(rows_max),
+            queues_room: Room::new(rows_max),
             qty_estimated: [0; WORLDS],
             trace: Trace::OFF,
         }
@@ -151,13 +149,17 @@ impl Outbox {
     /// Whether the caller should drain before the next instant.
     #[inline]
     pub fn wants_drain(&self) -> bool {
-        self.queues.len() > self.queues_wanted || self.trace.wants_drain()
+        self.queues_room.is_over(self.queues.len()) || self.trace.wants_drain()
     }
 
-    /// Hands every row to `sink`.
+    /// Hands the rows of the traced order to `sink`; `queues` are drained with the recorder, because the lane asked, or not.
     pub fn drain(&mut self, sink: &mut dyn Sink) {
-        self.queues.drain(..).for_each(|row| sink.queue(&row));
         self.trace.drain().for_each(|row| sink.trace(&row));
+    }
+
+    /// That is about to happen.
+    pub fn note_drained(&mut self, is_asked: bool) {
+        self.queues_room.drained(self.queues.len(), is_asked);
     }
 
     /// Puts an answer on its way. Inlined, so that it is built where it waits: see [`put`].
@@ -549,7 +551,7 @@ impl Exchange {
 
 /// Writes down what the estimates made of an order that leaves for good.
 fn note_end(order: &Resting, ts_ns: i64, out: &mut Outbox) -> Result<(), Fault> {
-    put(&mut out.queues, queue_row(order, ts_ns), out.queues_max, "queues")?;
+    put(&mut out.queues, queue_row(order, ts_ns), &out.queues_room, "queues")?;
     for (sum, qty) in out.qty_estimated.iter_mut().zip(order.filled) {
         *sum += u64::from(qty);
     }

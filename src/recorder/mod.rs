@@ -6,13 +6,14 @@
 //! event of the lane in lane order, whether or not anybody drains.
 
 mod digest;
+mod slabs;
 
 pub use digest::{DigestRecord, OrderDigest};
+pub use slabs::{Room, Slabs, put, rows_wanted};
 
-use crate::wire::limits::DRAIN_ROWS;
 use crate::wire::{Fault, Fill, QueueRow, Reason, Side, Status, TraceRow};
-use alloc::format;
 use alloc::vec::Vec;
+use slabs::{LOG_BYTES_MAX, LogLine, Rooms};
 
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,81 +174,37 @@ pub trait Sink {
     fn trace(&mut self, _row: &TraceRow) {}
 }
 
-#[derive(Clone, Copy, Debug)]
-struct LogLine {
-    ts_ns: i64,
-    strategy: u32,
-    level: u8,
-    start: usize,
-    len: usize,
-}
-
-/// Memory for rows, lent to one recorder at a time.
-#[derive(Debug, Default)]
-pub struct Slabs {
-    orders: Vec<OrderRow>,
-    sents: Vec<SentRow>,
-    fills: Vec<FillRow>,
-    series: Vec<SeriesRow>,
-    days: Vec<DayRow>,
-    logs: Vec<LogLine>,
-    text: Vec<u8>,
-}
-
-impl Slabs {
-    /// Room for `rows_max` rows of each kind, but for orders sent. Allocates once.
-    pub fn new(rows_max: usize) -> Self {
-        Slabs {
-            orders: Vec::with_capacity(rows_max),
-            sents: Vec::new(),
-            fills: Vec::with_capacity(rows_max),
-            series: Vec::with_capacity(rows_max),
-            days: Vec::with_capacity(rows_max),
-            logs: Vec::with_capacity(rows_max),
-            text: Vec::with_capacity(rows_max * LOG_BYTES_MAX),
-        }
-    }
-
-    /// Makes room for orders as they are sent, where `rows_max` rows of each kind have room. Allocates.
-    ///
-    /// A slab begins an instant half full at most. Of the orders sent within one, as many as a slab holds may end in it, or the
-    /// slab of orders is full; the rest are alive, and half a slab holds more than those: twice a slab is always enough.
-    pub fn keep_sent(&mut self, rows_max: usize) {
-        self.sents = Vec::with_capacity(2 * rows_max);
-    }
-
-    /// Whether no row waits for a drain.
-    pub fn is_empty(&self) -> bool {
-        let Slabs { orders, sents, fills, series, days, logs, text: _ } = self;
-        orders.len() + sents.len() + fills.len() + series.len() + days.len() + logs.len() == 0
-    }
-}
-
 /// The recorder of one lane.
 #[derive(Debug)]
 pub struct Recorder {
     rows_max: usize,
     slabs: Slabs,
+    rooms: Rooms,
     keeps_sent: bool,
     /// The instant of the last line, and the lines and bytes logged in it so far.
     log_instant: (i64, usize, usize),
-    /// Rows of a slab above which it asks for a drain.
-    rows_wanted: usize,
-    /// Whether any slab does.
+    /// Whether any slab asks for a drain.
     wants_drain: bool,
 }
-
-const LOG_BYTES_MAX: usize = 64;
 
 impl Recorder {
     /// One without memory, that will write at most `rows_max` rows of each kind between two drains.
     pub fn new(rows_max: usize) -> Self {
+        let room = Room::new(rows_max);
         Recorder {
             rows_max,
             slabs: Slabs::default(),
+            rooms: Rooms {
+                orders: room,
+                sents: room,
+                fills: room,
+                series: room,
+                days: room,
+                logs: room,
+                text: Room::of(rows_max * LOG_BYTES_MAX, rows_wanted(rows_max) * LOG_BYTES_MAX),
+            },
             keeps_sent: false,
             log_instant: (i64::MIN, 0, 0),
-            rows_wanted: rows_wanted(rows_max),
             wants_drain: false,
         }
     }
@@ -283,7 +240,7 @@ impl Recorder {
     #[inline]
     pub fn sent(&mut self, row: SentRow) {
         self.slabs.sents.push(row);
-        self.wants_drain |= self.slabs.sents.len() > self.rows_wanted;
+        self.wants_drain |= self.rooms.sents.is_over(self.slabs.sents.len());
     }
 
     /// Whether a row waits here that marks belong to: an order sent, or a fill.
@@ -295,30 +252,26 @@ impl Recorder {
     pub fn order(&mut self, row: &OrderRow, ended: OrderEnded) -> Result<(), Fault> {
         let OrderEnded { filled_qty, end, reason, ts_end_ns } = ended;
         let row = OrderRow { filled_qty, end, reason, ts_end_ns, ..*row };
-        self.wants_drain |=
-            put(&mut self.slabs.orders, row, self.rows_max, "orders")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.slabs.orders, row, &self.rooms.orders, "orders")?;
         Ok(())
     }
 
     /// Writes a fill.
     #[inline]
     pub fn fill(&mut self, row: FillRow) -> Result<(), Fault> {
-        self.wants_drain |=
-            put(&mut self.slabs.fills, row, self.rows_max, "fills")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.slabs.fills, row, &self.rooms.fills, "fills")?;
         Ok(())
     }
 
     /// Writes an equity sample.
     pub fn series(&mut self, row: SeriesRow) -> Result<(), Fault> {
-        self.wants_drain |=
-            put(&mut self.slabs.series, row, self.rows_max, "timeseries")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.slabs.series, row, &self.rooms.series, "timeseries")?;
         Ok(())
     }
 
     /// Writes a trading day.
     pub fn day(&mut self, row: DayRow) -> Result<(), Fault> {
-        self.wants_drain |=
-            put(&mut self.slabs.days, row, self.rows_max, "days")? > self.rows_wanted;
+        self.wants_drain |= put(&mut self.slabs.days, row, &self.rooms.days, "days")?;
         Ok(())
     }
 
@@ -336,17 +289,25 @@ impl Recorder {
         let start = lines.len();
         lines.extend_from_slice(text.as_bytes());
         logs.push(LogLine { ts_ns, strategy, level, start, len: text.len() });
-        let wanted = self.rows_wanted;
-        self.wants_drain |= logs.len() > wanted || lines.len() > wanted * LOG_BYTES_MAX;
+        self.wants_drain |=
+            self.rooms.logs.is_over(logs.len()) || self.rooms.text.is_over(lines.len());
         Ok(())
     }
 
-    /// Hands every row to `sink` and empties the slabs.
-    pub fn drain(&mut self, sink: &mut dyn Sink) {
+    /// Hands every row to `sink`, those of `queues` with them, and empties the slabs; because the lane asked, or not.
+    pub fn drain(&mut self, queues: &mut Vec<QueueRow>, sink: &mut dyn Sink, is_asked: bool) {
         let Slabs { orders, sents, fills, series, days, logs, text } = &mut self.slabs;
+        self.rooms.orders.drained(orders.len(), is_asked);
+        self.rooms.sents.drained(sents.len(), is_asked);
+        self.rooms.fills.drained(fills.len(), is_asked);
+        self.rooms.series.drained(series.len(), is_asked);
+        self.rooms.days.drained(days.len(), is_asked);
+        self.rooms.logs.drained(logs.len(), is_asked);
+        self.rooms.text.drained(text.len(), is_asked);
         sents.drain(..).for_each(|row| sink.sent(&row));
         orders.drain(..).for_each(|row| sink.order(&row));
         fills.drain(..).for_each(|row| sink.fill(&row));
+        queues.drain(..).for_each(|row| sink.queue(&row));
         series.drain(..).for_each(|row| sink.series(&row));
         days.drain(..).for_each(|row| sink.day(&row));
         for line in logs.drain(..) {
@@ -357,32 +318,4 @@ impl Recorder {
         text.clear();
         self.wants_drain = false;
     }
-}
-
-/// Rows of a slab of `rows_max` above which it asks for a drain.
-pub fn rows_wanted(rows_max: usize) -> usize {
-    DRAIN_ROWS.min(rows_max / 2)
-}
-
-/// Writes a row; says how many the slab holds then. The row is built where it stays: to copy what was written a moment before,
-/// in pieces, is to wait until all of it has left the core's store queue.
-#[inline(always)]
-pub fn put<T: Copy>(
-    slab: &mut Vec<T>,
-    row: T,
-    rows_max: usize,
-    name: &'static str,
-) -> Result<usize, Fault> {
-    if slab.len() == rows_max {
-        return Err(overfull(rows_max, name));
-    }
-    slab.push(row);
-    Ok(slab.len())
-}
-
-#[cold]
-fn overfull(rows_max: usize, name: &str) -> Fault {
-    let message =
-        format!("one instant wrote more than {rows_max} rows of {name}; raise capacity.records");
-    Fault::new(Status::Full, message)
 }
