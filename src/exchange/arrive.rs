@@ -81,8 +81,9 @@ impl Exchange {
         let old = self.orders.get(slot);
         // A smaller total at the same price keeps its place and cannot take, whatever the book shows by now.
         let keeps_place = price == old.price && qty <= old.qty;
-        let (instrument, post_only) = (old.instrument, old.post_only);
-        let mut amended = Resting { price, qty, post_only: post_only && !keeps_place, ..*old };
+        let instrument = old.instrument;
+        let post_only = old.post_only && !keeps_place;
+        let mut amended = Resting { price, qty, post_only, ..*old };
         let here = self.here(market, instrument, ts_ns);
         let refused = if qty <= amended.filled() {
             Some(Reason::QtyBelowFilled)
@@ -102,7 +103,6 @@ impl Exchange {
             let old = self.orders.get(slot);
             return report(old, slot, ReportKind::AmendRejected, reason, ts_ns, out);
         }
-        amended.post_only = post_only;
         if keeps_place {
             self.orders.get_mut(slot).qty = qty;
             return report(&amended, slot, ReportKind::Amended, Reason::None, ts_ns, out);
