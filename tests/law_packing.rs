@@ -217,7 +217,12 @@ fn finish(lanes: &[u64], mut replay: Replay<Burster>, mut feeder: Feeder) -> Out
     lanes
         .map(|(index, (lane, mut written))| {
             replay.drain(index, &mut written);
-            (*lane, (replay.summary(index).expect("it has ended"), written))
+            let summary = replay.summary(index).expect("it has ended");
+            let estimated = [0, 1, 2].map(|world| {
+                written.queues.iter().map(|row| u64::from(row.filled_qty[world])).sum::<u64>()
+            });
+            assert_eq!(summary.qty_estimated, estimated, "lane {lane}: what its orders came to");
+            (*lane, (summary, written))
         })
         .collect()
 }
