@@ -124,7 +124,7 @@ impl Batch {
             marks: Vec::with_capacity(marks),
             newest_ns: i64::MIN,
             settled: None,
-            parts: Vec::with_capacity(records),
+            parts: Vec::with_capacity(rows_full),
             rows_full,
             sents: Vec::with_capacity(if marks > 0 { records } else { 0 }),
             orders: Vec::with_capacity(records),
@@ -270,13 +270,8 @@ impl Recorders {
         replay: &mut Replay<S>,
         lane: usize,
     ) -> Result<(), RunError> {
-        let mut batch = self.batch(true)?;
-        batch.fill_from(replay, lane);
-        if batch.is_full() {
-            self.send(batch);
-        } else {
-            self.open = Some(batch);
-        }
+        let batch = self.batch(true)?;
+        self.fill(batch, replay, lane);
         self.check()
     }
 
@@ -291,13 +286,8 @@ impl Recorders {
     /// Drains every lane of a replay that is over. A writer that is gone is told of when it is joined.
     pub fn finish<S: Strategy>(&mut self, replay: &mut Replay<S>) {
         for lane in 0..replay.lane_count() {
-            let Ok(mut batch) = self.batch(false) else { return };
-            batch.fill_from(replay, lane);
-            if batch.is_full() {
-                self.send(batch);
-            } else {
-                self.open = Some(batch);
-            }
+            let Ok(batch) = self.batch(false) else { return };
+            self.fill(batch, replay, lane);
         }
         if let Some(batch) = self.open.take() {
             self.send(batch);
@@ -325,6 +315,16 @@ impl Recorders {
         batch.settled = Some(replay.settled());
         self.send(batch);
         self.check()
+    }
+
+    /// Drains a lane into a batch; sends that, or keeps it open.
+    fn fill<S: Strategy>(&mut self, mut batch: Batch, replay: &mut Replay<S>, lane: usize) {
+        batch.fill_from(replay, lane);
+        if batch.is_full() {
+            self.send(batch);
+        } else {
+            self.open = Some(batch);
+        }
     }
 
     /// Time spent waiting for the writer.
