@@ -21,8 +21,6 @@ const CHUNK_ROWS: usize = 4_096;
 /// What a lane came to.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Calls for events, as the strategy counted them.
-    pub calls: u64,
     /// Requests that were taken.
     pub requests: u64,
     /// The core's own figures.
@@ -156,7 +154,7 @@ pub fn end(lanes: &mut Lanes) {
 /// What every lane came to; `bench_pass` is over.
 ///
 /// # Panics
-/// A strategy was not called once for every row, or `quotes` and it neither ordered nor filled.
+/// A strategy was not called once for every row that it asked for, or `quotes` and it neither ordered nor filled.
 pub fn counts(lanes: &mut Lanes, quotes: bool) -> Vec<Counts> {
     let Lanes { replay, told, want_all } = lanes;
     let lane_count = replay.lane_count();
@@ -168,7 +166,7 @@ pub fn counts(lanes: &mut Lanes, quotes: bool) -> Vec<Counts> {
         let is_met = if *want_all { calls == rows } else { 0 < calls && calls < rows };
         assert!(is_met, "it asked for every row, or for some: called for {calls} of {rows}");
         assert!(!quotes || summary.orders > 0 && summary.fills > 0, "it trades: {summary:?}");
-        Counts { calls, requests, summary }
+        Counts { requests, summary }
     };
     (0..lane_count).map(count).collect()
 }

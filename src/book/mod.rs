@@ -80,7 +80,8 @@ impl Book<'_> {
         if shown > 0 {
             return LevelState::Known(shown);
         }
-        let last = usize::from(levels).checked_sub(2).map_or(touch, |below| prices[below.min(3)]);
+        let below = usize::from(levels).min(LEVELS_MAX).checked_sub(2);
+        let last = below.map_or(touch, |below| prices[below]);
         let is_beyond = levels >= depth_max && side.is_better(last, price);
         if is_beyond { LevelState::Unknown } else { LevelState::Empty }
     }

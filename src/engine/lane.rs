@@ -1,8 +1,9 @@
 //! One simulated trader: its strategies, and everything that is theirs alone.
 //!
 //! Invariants: a lane reads rows and shares nothing else with other lanes but the memory of what it writes down, which is lent to
-//! it while it runs. Everything of its own is allocated here, when it is built (law 12). Two cursors pass over the rows, the exchange's and the strategies'; the exchange's is two, see
-//! `exchange/ahead.rs`, and where it has nothing of the lane, it is left behind until a request arrives.
+//! it while it runs. Everything of its own is allocated here, when it is built (law 12). Two cursors pass over the rows, the
+//! exchange's and the strategies'; the exchange's is two, see `exchange/ahead.rs`, and where it has nothing of the lane, it is left
+//! behind until a request arrives.
 
 use super::context::Context;
 use crate::account::{Account, Totals, money};
@@ -156,7 +157,6 @@ pub(super) enum Phase {
 }
 
 /// Memory for what lanes write down, one set for all lanes of a replay.
-#[derive(Default)]
 pub(super) struct Slabs {
     rows: recorder::Slabs,
     queues: Vec<QueueRow>,

@@ -9,8 +9,8 @@ use alloc::boxed::Box;
 /// The table.
 #[derive(Debug)]
 pub struct OrderIndex {
-    /// Low half of an id, and one more than its slot; [`EMPTY`]. A table of some size lies where that many places begin, and all smaller ones
-    /// before it, so that it grows from one into the next.
+    /// Low half of an id, and one more than its slot; [`EMPTY`]. A table of some size lies where that many places begin, and all
+    /// smaller ones before it, so that it grows from one into the next.
     places: Box<[(u32, u32)]>,
     /// Places of the table in use, a power of two.
     size: usize,
